@@ -1,0 +1,3 @@
+module anchorc
+
+go 1.26
