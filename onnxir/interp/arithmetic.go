@@ -1,0 +1,172 @@
+package interp
+
+import (
+	"fmt"
+
+	"anchorc/onnxir"
+)
+
+// unary maps x by a function on float64, or on int64 where x holds integers;
+// one of them may be nil. float32 results are rounded once from float64, which
+// equals float32 arithmetic for + - * / and sqrt, and keeps compilers from
+// fusing them.
+func (c *Call) unary(f func(float64) float64, i func(int64) int64) ([]*Value, error) {
+	x, err := c.Need(0)
+	if err != nil {
+		return nil, err
+	}
+	return one(c.Map(c.Sig(), x.DType, func(n int, xs []any) (any, error) { return map1(xs[0], f, i) }, x))
+}
+
+// binary maps two operands of one type likewise.
+func (c *Call) binary(commutative bool, f func(a, b float64) float64, i func(a, b int64) int64) ([]*Value, error) {
+	a, err := c.Need(0)
+	if err != nil {
+		return nil, err
+	}
+	b, err := c.Need(1)
+	if err != nil {
+		return nil, err
+	}
+	if a.DType != b.DType {
+		return nil, fmt.Errorf("operands are %v and %v", a.DType, b.DType)
+	}
+	sig := c.Sig()
+	sig.Commutative = commutative
+	return one(c.Map(sig, a.DType, func(n int, xs []any) (any, error) { return map2(xs[0], xs[1], f, i) }, a, b))
+}
+
+func map1(x any, f func(float64) float64, i func(int64) int64) (any, error) {
+	switch x := x.(type) {
+	case []float32:
+		return map1f(x, f)
+	case []float64:
+		return map1f(x, f)
+	case []onnxir.F16, []onnxir.BF16:
+		wide, err := toFloats(x)
+		if err != nil {
+			return nil, err
+		}
+		y, err := map1f(wide, f)
+		if err != nil {
+			return nil, err
+		}
+		return fromFloats(dtypeOf(x), y)
+	}
+	wide, err := toInts(x)
+	if err != nil {
+		return nil, err
+	}
+	if i == nil {
+		return nil, fmt.Errorf("not defined for %v", dtypeOf(x))
+	}
+	y := make([]int64, len(wide))
+	for k := range wide {
+		y[k] = i(wide[k])
+	}
+	return fromInts(dtypeOf(x), y)
+}
+
+func map1f[T float](x []T, f func(float64) float64) ([]T, error) {
+	if f == nil {
+		return nil, fmt.Errorf("not defined for floating-point numbers")
+	}
+	y := make([]T, len(x))
+	for k, e := range x {
+		y[k] = T(f(float64(e)))
+	}
+	return y, nil
+}
+
+func map2(a, b any, f func(a, b float64) float64, i func(a, b int64) int64) (any, error) {
+	switch x := a.(type) {
+	case []float32:
+		return map2f(x, b.([]float32), f)
+	case []float64:
+		return map2f(x, b.([]float64), f)
+	case []onnxir.F16, []onnxir.BF16:
+		wa, err := toFloats(a)
+		if err != nil {
+			return nil, err
+		}
+		wb, err := toFloats(b)
+		if err != nil {
+			return nil, err
+		}
+		y, err := map2f(wa, wb, f)
+		if err != nil {
+			return nil, err
+		}
+		return fromFloats(dtypeOf(a), y)
+	}
+	wa, err := toInts(a)
+	if err != nil {
+		return nil, err
+	}
+	wb, err := toInts(b)
+	if err != nil {
+		return nil, err
+	}
+	if i == nil {
+		return nil, fmt.Errorf("not defined for %v", dtypeOf(a))
+	}
+	y := make([]int64, len(wa))
+	for k := range wa {
+		y[k] = i(wa[k], wb[k])
+	}
+	return fromInts(dtypeOf(a), y)
+}
+
+func map2f[T float](a, b []T, f func(a, b float64) float64) ([]T, error) {
+	if f == nil {
+		return nil, fmt.Errorf("not defined for floating-point numbers")
+	}
+	y := make([]T, len(a))
+	for k := range a {
+		y[k] = T(f(float64(a[k]), float64(b[k])))
+	}
+	return y, nil
+}
+
+// dtypeOf is the data type of a typed slice.
+func dtypeOf(x any) onnxir.DType {
+	switch x.(type) {
+	case []float32:
+		return onnxir.Float
+	case []float64:
+		return onnxir.Double
+	case []onnxir.F16:
+		return onnxir.Float16
+	case []onnxir.BF16:
+		return onnxir.BFloat16
+	case []int64:
+		return onnxir.Int64
+	case []int32:
+		return onnxir.Int32
+	case []int16:
+		return onnxir.Int16
+	case []int8:
+		return onnxir.Int8
+	case []uint64:
+		return onnxir.Uint64
+	case []uint32:
+		return onnxir.Uint32
+	case []uint16:
+		return onnxir.Uint16
+	case []uint8:
+		return onnxir.Uint8
+	case []bool:
+		return onnxir.Bool
+	case []string:
+		return onnxir.String
+	}
+	return onnxir.Undefined
+}
+
+// one is the result of an operator with a single output.
+func one(v *Value, err error) ([]*Value, error) {
+	if err != nil {
+		return nil, err
+	}
+	return []*Value{v}, nil
+}
