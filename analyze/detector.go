@@ -1,0 +1,135 @@
+package analyze
+
+import (
+	"fmt"
+
+	"anchorc/onnxir"
+)
+
+// Detector is what was found out about a model, at one set of input shapes.
+type Detector struct {
+	Model  *onnxir.Model
+	Inputs []Input
+	// Symbolic says that some input dimension is a symbol, so that grids and
+	// counts hold only at the shapes of Inputs.
+	Symbolic bool
+
+	MACs, Params int64 // of the whole model; a multiply-accumulate is one, an initializer counts once
+
+	Family     string   // a label for people: "ssd", "yolo", "retinanet", ...; "" where none fits
+	Layout     []string // order of loops over rows, outermost first: of "level", "y", "x", "anchor"
+	Classes    int      // columns of class scores, background counted; 0 where not known
+	Background bool
+	Activation string // "softmax", "sigmoid" or "none"
+
+	Head    Head
+	Outputs []Output
+	// Selectors are nodes whose choice depends on values across rows.
+	Selectors []*onnxir.Node
+	// Assumed lists, for people, what the graph does not say and convention decided.
+	Assumed []string
+}
+
+// Input is a graph input that must be fed.
+type Input struct {
+	Name     string
+	DType    onnxir.DType
+	Declared []onnxir.Dim
+	Shape    []int // the shape the analysis ran at
+}
+
+// Head is what can be pruned.
+type Head struct {
+	MACs, Params int64 // of the head convolutions, and what is fixed in their levels
+	Boxes        int64
+	// Fingerprint is "head:" and a digest of grids, counts, columns and table;
+	// it survives renaming and simplifiers.
+	Fingerprint string
+	Levels      []Level
+}
+
+// Level is the head convolutions that share a nearest common feature map.
+type Level struct {
+	Stride        int // rounded label: input pixels per cell
+	Height, Width int // of the grid, in cells
+	// MACs is for the whole level; FixedMACs the part that stays while any
+	// anchor does: towers, depthwise convolutions, maps that belong to the cell.
+	MACs, FixedMACs int64
+	Anchors         []Anchor
+	Convs           []HeadConv
+}
+
+// Anchor is one box shape of a level.
+type Anchor struct {
+	Level, Index int
+	// Width and Height are the box at zero head output, in input pixels; nil
+	// where the graph has no table.
+	Width, Height *float64
+	Boxes         int64 // predicted by this anchor: cells of the level
+	MACs          int64 // that go with it
+}
+
+// ID is the anchor's name, such as "L1A3".
+func (a Anchor) ID() string { return fmt.Sprintf("L%dA%d", a.Level, a.Index) }
+
+// Role is what a head convolution predicts.
+type Role string
+
+// The roles.
+const (
+	Class      Role = "class"
+	Box        Role = "box"
+	Objectness Role = "objectness"
+	Landmark   Role = "landmark"
+	All        Role = "all" // several in one
+)
+
+// HeadConv is a head convolution.
+type HeadConv struct {
+	Node     *onnxir.Node
+	Role     Role
+	Channels int
+	// Order is how channels count, outermost first: "anchor", "column".
+	// ["column"] alone: the channels belong to the cell and not to an anchor.
+	Order []string
+	// Anchor gives, for each channel, the index of the level's anchor it
+	// belongs to, or -1 where it belongs to the cell.
+	Anchor []int
+}
+
+// Kind is how an output holds what the head predicts.
+type Kind string
+
+// The kinds of output.
+const (
+	Rows       Kind = "rows"       // one entry a slot along Axis
+	Channels   Kind = "channels"   // a map with anchors times columns along Axis
+	Anchors    Kind = "anchors"    // one entry an anchor along Axis
+	Detections Kind = "detections" // behind a selector
+	Other      Kind = "other"      // carries no anchors and must not change
+)
+
+// Output is a graph output and where anchors are in it.
+type Output struct {
+	Value    *onnxir.Value
+	Kind     Kind
+	Axis     int
+	Levels   []int    // in the order of the axis
+	Order    []string // loops within a level, outermost first
+	Constant bool     // no head feeds it: a table handed out
+	// Slots gives, for each index along Axis, what stands there.
+	Slots []Slot
+}
+
+// Slot is what one index along an output's axis holds. Level and Anchor are
+// -1 where the entry belongs to no anchor; Y and X are -1 where it holds all cells.
+type Slot struct{ Level, Anchor, Y, X int }
+
+// Count gives the number of anchors of each level.
+func (d *Detector) Count() []int {
+	var n []int
+	for _, l := range d.Head.Levels {
+		n = append(n, len(l.Anchors))
+	}
+	return n
+}
