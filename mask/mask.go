@@ -71,7 +71,8 @@ func ParseIDs(list string) (*Mask, error) {
 }
 
 func isNumber(text string) bool {
-	return strings.Trim(text, "0123456789") == "" || strings.HasPrefix(text, "-")
+	digits := strings.TrimPrefix(text, "-")
+	return digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
 // Parse reads a mask in JSON. An error that is no [*Error] is the reader's.

@@ -142,7 +142,7 @@ func TestReaderErrorsAreTheReaders(t *testing.T) {
 // Whatever comes in, there is a set of some and not all anchors, or one line that says why not.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{`{"remove": ["L0A1", 5, "L3"]}`, `{"keep": [1]}`, `{"levels": [[1,0,1],[1],[1,1]]}`,
-		`{"schema": "anchorc/mask/1", "model": "sha256:aa11", "remove": ["L9A9"]}`, `{"remove": [1e3, "ü"]}`, "L0A1,L3"} {
+		`{"schema": "anchorc/mask/1", "model": "sha256:aa11", "remove": ["L9A9"]}`, `{"remove": [1e3, "ü"]}`, "L0A1,L3", "-\n0"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
