@@ -151,7 +151,7 @@ func (c *Call) Sig(leftOut ...string) Sig {
 
 // Axis resolves an axis that may count from the end.
 func Axis(axis int64, rank int) (int, error) {
-	if axis < int64(-rank) || axis >= int64(max(rank, 1)) {
+	if axis < int64(-rank) || axis >= int64(rank) {
 		return 0, fmt.Errorf("axis %d is not in a value of rank %d", axis, rank)
 	}
 	if axis < 0 {

@@ -61,7 +61,7 @@ func (m *Machine) Run(ctx context.Context, g *onnxir.Graph, fed Env, want []*onn
 	nodes := Needed(g, fed, want)
 	left := map[*onnxir.Value]int{}
 	for _, n := range nodes {
-		for _, v := range n.Inputs {
+		for _, v := range captured(n) {
 			left[v]++
 		}
 	}
@@ -84,7 +84,7 @@ func (m *Machine) Run(ctx context.Context, g *onnxir.Graph, fed Env, want []*onn
 				return nil, err
 			}
 		}
-		for _, v := range n.Inputs {
+		for _, v := range captured(n) {
 			if left[v]--; left[v] == 0 {
 				delete(env, v)
 			}

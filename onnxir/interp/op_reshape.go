@@ -53,3 +53,19 @@ func ReshapeTarget(from []int, target []int64, allowzero bool) ([]int, error) {
 	}
 	return shape, nil
 }
+
+// flatten makes a matrix: the axes before axis, and the others.
+func flatten(c *Call) ([]*Value, error) {
+	x, err := c.Need(0)
+	if err != nil {
+		return nil, err
+	}
+	axis := int(c.Int("axis", 1))
+	if axis < 0 {
+		axis += x.Rank()
+	}
+	if axis < 0 || axis > x.Rank() {
+		return nil, fmt.Errorf("axis %d is not in a value of rank %d", c.Int("axis", 1), x.Rank())
+	}
+	return one(c.Reshape(x, []int{count(x.Shape[:axis]), count(x.Shape[axis:])}))
+}

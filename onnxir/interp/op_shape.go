@@ -1,5 +1,7 @@
 package interp
 
+import "anchorc/onnxir"
+
 // shape gives a value's dimensions; start and end came with opset 15.
 func shape(c *Call) ([]*Value, error) {
 	x, err := c.Need(0)
@@ -18,4 +20,13 @@ func shape(c *Call) ([]*Value, error) {
 		dims = append(dims, int64(x.Shape[i]))
 	}
 	return one(c.Constant(Int64s(dims...)))
+}
+
+// size counts elements.
+func size(c *Call) ([]*Value, error) {
+	x, err := c.Need(0)
+	if err != nil {
+		return nil, err
+	}
+	return one(c.Constant(Known(onnxir.Int64, []int{}, []int64{int64(x.Len())})))
 }

@@ -25,16 +25,17 @@ const (
 
 // Operators lists what is known of ONNX's own domain, by name. To add one:
 // docs/add-an-operator.md.
-func Operators() []Operator { return operators[:] }
+func Operators() []Operator { return operators() }
 
 // Lookup finds an operator, or gives nil.
 func Lookup(domain, name string) *Operator {
 	if domain != "" && domain != "ai.onnx" {
 		return nil
 	}
-	for i := range operators {
-		if operators[i].Name == name {
-			return &operators[i]
+	table := operators()
+	for i := range table {
+		if table[i].Name == name {
+			return &table[i]
 		}
 	}
 	return nil
