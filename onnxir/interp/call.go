@@ -241,6 +241,11 @@ func (c *Call) Map(sig Sig, d onnxir.DType, compute func(n int, xs []any) (any, 
 			return nil, err
 		}
 	}
+	if known && !elems && d.IsFloat() && !slices.ContainsFunc(xs, func(x *Value) bool { return x.DType.IsFloat() }) {
+		// Integers became floating-point numbers (Cast), in the same way
+		// everywhere: they enter the graph here.
+		return c.Constant(out)
+	}
 	return out, nil
 }
 
