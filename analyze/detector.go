@@ -21,6 +21,9 @@ type Detector struct {
 	Classes    int      // columns of class scores, background counted; 0 where not known
 	Background bool
 	Activation string // "softmax", "sigmoid" or "none"
+	// Units is what decoded boxes count in: "pixels", "fractions" (of the
+	// image), "cells", "unknown"; "" where no box is decoded.
+	Units string
 
 	Head    Head
 	Outputs []Output
@@ -28,6 +31,8 @@ type Detector struct {
 	Selectors []*onnxir.Node
 	// Assumed lists, for people, what the graph does not say and convention decided.
 	Assumed []string
+	// Tail is what lies behind the head convolutions.
+	Tail *Tail
 }
 
 // Input is a graph input that must be fed.

@@ -34,6 +34,15 @@ func Known(d onnxir.DType, shape []int, data any) *Value {
 	return &Value{DType: d, Shape: shape, num: data}
 }
 
+// Zeros gives a known value of x's floating-point type and shape, all zero.
+func Zeros(x *Value) (*Value, error) {
+	data, err := fromFloats(x.DType, make([]float64, x.Len()))
+	if err != nil {
+		return nil, err
+	}
+	return Known(x.DType, x.Shape, data), nil
+}
+
 // Int64s gives a known one-dimensional int64 value.
 func Int64s(x ...int64) *Value { return Known(onnxir.Int64, []int{len(x)}, x) }
 

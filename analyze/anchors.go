@@ -1,0 +1,321 @@
+package analyze
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"anchorc/onnxir/interp"
+)
+
+// finder gathers what the outputs say about which channels are one anchor.
+type finder struct {
+	tags   *interp.Tags
+	heads  []*head // by seed
+	groups []*group
+	views  []*view
+	given  []int // anchors per level, if the user said so
+
+	assumed []string
+}
+
+func (f *finder) headOf(c interp.Channel) *head { return f.heads[c.Seed] }
+
+// groupsOf lists the levels whose channels are in a set.
+func (f *finder) groupsOf(set uint32) []*group {
+	var list []*group
+	for _, c := range f.tags.Channels(set) {
+		if g := f.headOf(c).level; !slices.Contains(list, g) {
+			list = append(list, g)
+		}
+	}
+	return list
+}
+
+func (f *finder) levelsOf(v *view) []*group {
+	var list []*group
+	if !v.tagged || len(v.sets) == 0 {
+		return nil
+	}
+	for _, set := range v.sets[0] {
+		for _, g := range f.groupsOf(set) {
+			if !slices.Contains(list, g) {
+				list = append(list, g)
+			}
+		}
+	}
+	return list
+}
+
+// part is one list of sets of a level: the k-th is (some of) the k-th anchor.
+type part []uint32
+
+// find gives each channel of each head its anchor.
+func (f *finder) find() error {
+	settle(f.views, f.levelsOf)
+	f.mergeByRows()
+	parts := f.partsFromRows()
+	for g, p := range f.partsFromMaps() {
+		parts[g] = append(parts[g], p...)
+	}
+	f.dropUnseen()
+	for _, g := range f.groups {
+		if err := f.joinParts(g, parts[g]); err != nil {
+			return err
+		}
+	}
+	if err := f.split(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// mergeByRows makes one level of groups whose channels meet in a row: rows
+// are better evidence than common feature maps.
+func (f *finder) mergeByRows() {
+	for _, v := range f.views {
+		if !v.tagged || v.mixed || len(v.cellAxes) != 1 {
+			continue
+		}
+		seen := map[uint32]bool{}
+		for _, set := range v.sets[v.cellAxes[0]] {
+			if seen[set] {
+				continue
+			}
+			seen[set] = true
+			gs := f.groupsOf(set)
+			for _, g := range gs[min(1, len(gs)):] {
+				for _, h := range g.heads {
+					h.level = gs[0]
+				}
+				gs[0].heads = append(gs[0].heads, g.heads...)
+				f.groups = slices.DeleteFunc(f.groups, func(o *group) bool { return o == g })
+			}
+		}
+	}
+}
+
+// partsFromRows joins, for outputs with the same sequence of cells and levels,
+// the channels that meet in a row.
+func (f *finder) partsFromRows() map[*group][]part {
+	type rows struct {
+		cells, sets []uint32
+		levels      []*group
+		flat        bool
+	}
+	var classes []*rows
+	for _, v := range f.views {
+		if !v.tagged || v.mixed || len(v.cellAxes) != 1 {
+			continue
+		}
+		axis := v.cellAxes[0]
+		r := &rows{cells: v.cells[axis], sets: v.sets[axis], flat: len(v.otherAxes()) == 0}
+		for _, set := range r.sets {
+			var g *group
+			if gs := f.groupsOf(set); len(gs) > 0 {
+				g = gs[0]
+			}
+			r.levels = append(r.levels, g)
+		}
+		same := slices.IndexFunc(classes, func(o *rows) bool { return slices.Equal(o.cells, r.cells) && slices.Equal(o.levels, r.levels) })
+		if same < 0 {
+			r.sets = slices.Clone(r.sets)
+			classes = append(classes, r)
+			continue
+		}
+		o := classes[same]
+		o.flat = o.flat && r.flat
+		for i, set := range r.sets {
+			o.sets[i] = f.tags.Union(o.sets[i], set)
+		}
+	}
+	parts := map[*group][]part{}
+	for _, r := range classes {
+		lists := map[*group]part{}
+		single := true
+		for i, set := range r.sets {
+			g := r.levels[i]
+			if g == nil || slices.Contains(lists[g], set) {
+				continue
+			}
+			lists[g] = append(lists[g], set)
+			single = single && len(f.tags.Channels(set)) == 1
+		}
+		if r.flat && single {
+			continue // rows times columns on one axis: where a row ends is not said
+		}
+		for g, p := range lists {
+			parts[g] = append(parts[g], p)
+		}
+	}
+	return parts
+}
+
+// partsFromMaps reads maps with an axis of their own for the anchor.
+func (f *finder) partsFromMaps() map[*group][]part {
+	parts := map[*group][]part{}
+	for _, v := range f.views {
+		if !v.tagged || v.mixed || len(v.cellAxes) != 2 {
+			continue
+		}
+		axes := v.otherAxes()
+		gs := f.levelsOf(v)
+		if len(axes) != 2 || len(gs) != 1 {
+			continue
+		}
+		// Channel = anchor x columns + column is convention: the axis along
+		// which channels are further apart counts anchors.
+		step := func(axis int) int {
+			a, b := f.tags.Channels(v.sets[axis][0]), f.tags.Channels(v.sets[axis][1])
+			if len(a) == 0 || len(b) == 0 {
+				return 0
+			}
+			return b[0].Index - a[0].Index
+		}
+		axis := axes[0]
+		if step(axes[1]) > step(axes[0]) {
+			axis = axes[1]
+		}
+		parts[gs[0]] = append(parts[gs[0]], part(v.sets[axis]))
+	}
+	return parts
+}
+
+// dropUnseen forgets convolutions of which no output keeps cells apart:
+// a classifier's, a gate's.
+func (f *finder) dropUnseen() {
+	seen := map[*head]bool{}
+	for _, v := range f.views {
+		if v.tagged && !v.mixed && len(v.cellAxes) > 0 {
+			for _, set := range v.sets[0] {
+				for _, c := range f.tags.Channels(set) {
+					seen[f.headOf(c)] = true
+				}
+			}
+		}
+	}
+	for _, g := range f.groups {
+		g.heads = slices.DeleteFunc(g.heads, func(h *head) bool { return !seen[h] })
+	}
+	f.groups = slices.DeleteFunc(f.groups, func(g *group) bool { return len(g.heads) == 0 })
+}
+
+// joinParts makes one list of anchors of a level's parts: sets that share
+// channels are one anchor; parts that never meet join k-th with k-th.
+func (f *finder) joinParts(g *group, parts []part) error {
+	if len(parts) == 0 {
+		return nil
+	}
+	for i := range parts {
+		parts[i] = slices.Clone(parts[i])
+		slices.SortStableFunc(parts[i], func(a, b uint32) int { return f.compareSets(a, b) })
+	}
+	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(len(b), len(a)) })
+	anchors := parts[0]
+	for _, p := range parts[1:] {
+		meet := false
+		for _, set := range p {
+			for k := range anchors {
+				if f.share(set, anchors[k]) {
+					anchors[k] = f.tags.Union(anchors[k], set)
+					meet = true
+				}
+			}
+		}
+		switch {
+		case meet || len(p) == 1 && len(anchors) > 1: // the latter belongs to the cell
+		case len(p) == len(anchors):
+			for k := range anchors {
+				anchors[k] = f.tags.Union(anchors[k], p[k])
+			}
+		default:
+			return &Refusal{Reason: Unsupported, Node: g.heads[0].node,
+				Found: fmt.Sprintf("the outputs show %d anchors on the %dx%d grid in one place and %d in another", len(anchors), g.height, g.width, len(p))}
+		}
+	}
+	g.sets = anchors
+	return nil
+}
+
+func (f *finder) compareSets(a, b uint32) int {
+	x, y := f.tags.Channels(a), f.tags.Channels(b)
+	return slices.CompareFunc(x, y, func(p, q interp.Channel) int {
+		return cmp.Or(cmp.Compare(p.Seed, q.Seed), cmp.Compare(p.Index, q.Index))
+	})
+}
+
+func (f *finder) share(a, b uint32) bool {
+	x := f.tags.Channels(a)
+	for _, c := range f.tags.Channels(b) {
+		if slices.Contains(x, c) {
+			return true
+		}
+	}
+	return false
+}
+
+// split gives every channel its anchor, from the sets where outputs told them
+// and by counting where a map is raw.
+func (f *finder) split() error {
+	var raw []*group
+	for i, g := range f.groups {
+		for _, h := range g.heads {
+			h.anchor = make([]int, h.shape[1])
+			for c := range h.anchor {
+				h.anchor[c] = -1
+			}
+		}
+		if g.sets == nil {
+			raw = append(raw, g)
+			continue
+		}
+		if f.given != nil && (i >= len(f.given) || f.given[i] != len(g.sets)) {
+			return &ShapeError{fmt.Sprintf("the outputs show %d anchors on the %dx%d grid, not %v", len(g.sets), g.height, g.width, f.given)}
+		}
+		f.assign(g)
+	}
+	if len(raw) == 0 {
+		return nil
+	}
+	return f.splitRaw(raw)
+}
+
+// assign reads channels off a level's sets. A channel in several of them
+// belongs to the cell.
+func (f *finder) assign(g *group) {
+	seen := map[*head]bool{}
+	times := map[interp.Channel]int{}
+	for k, set := range g.sets {
+		for _, c := range f.tags.Channels(set) {
+			h := f.headOf(c)
+			seen[h] = true
+			if times[c]++; times[c] > 1 && len(g.sets) > 1 {
+				h.anchor[c.Index] = -1
+				continue
+			}
+			h.anchor[c.Index] = k
+		}
+	}
+	for _, h := range g.heads {
+		mine := 0
+		for _, a := range h.anchor {
+			if a >= 0 {
+				mine++
+			}
+		}
+		h.columns = h.shape[1]
+		switch n := len(g.sets); {
+		case mine > 0:
+			h.columns = mine / n
+		case !seen[h] && h.shape[1]%n == 0:
+			h.splitEvenly(n)
+		}
+	}
+}
+
+func (h *head) splitEvenly(anchors int) {
+	h.columns = h.shape[1] / anchors
+	for c := range h.anchor {
+		h.anchor[c] = c / h.columns
+	}
+}

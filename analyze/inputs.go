@@ -1,0 +1,89 @@
+package analyze
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"anchorc/onnxir"
+	"anchorc/onnxir/interp"
+)
+
+// Unset symbolic dimensions: a batch of one, and images of this size.
+const defaultSize = 640
+
+// ShapeError says that a shape given for an input does not fit the model.
+type ShapeError struct{ Text string }
+
+func (e *ShapeError) Error() string { return e.Text }
+
+// inputs resolves the shapes at which to run a model.
+func inputs(m *onnxir.Model, given map[string][]int) ([]Input, bool, error) {
+	var list []Input
+	var names []string
+	symbolic := false
+	for _, v := range m.Graph.Inputs {
+		if v.Init != nil {
+			continue
+		}
+		names = append(names, v.Name)
+		in := Input{Name: v.Name, Shape: given[v.Name]}
+		if v.Type == nil || v.Type.Opaque {
+			return nil, false, &Refusal{Reason: Unsupported, Found: fmt.Sprintf("input %q is not declared as a tensor", v.Name)}
+		}
+		in.DType, in.Declared = v.Type.DType, v.Type.Shape
+		for axis, d := range v.Type.Shape {
+			symbolic = symbolic || !d.Known()
+			switch {
+			case given[v.Name] == nil && d.Known():
+				in.Shape = append(in.Shape, int(d.Size))
+			case given[v.Name] == nil && axis == 0:
+				in.Shape = append(in.Shape, 1)
+			case given[v.Name] == nil:
+				in.Shape = append(in.Shape, defaultSize)
+			case len(in.Shape) != len(v.Type.Shape):
+				return nil, false, &ShapeError{fmt.Sprintf("input %q has %d dimensions, the shape given has %d", v.Name, len(v.Type.Shape), len(in.Shape))}
+			case d.Known() && int(d.Size) != in.Shape[axis]:
+				return nil, false, &ShapeError{fmt.Sprintf("dimension %d of input %q is %d, the shape given says %d", axis, v.Name, d.Size, in.Shape[axis])}
+			}
+		}
+		if v.Type.Shape == nil && in.Shape == nil {
+			return nil, false, &Refusal{Reason: Ask, Found: fmt.Sprintf("input %q is declared without a shape", v.Name),
+				Help: fmt.Sprintf("give one with --shape %s=1x3x640x640", v.Name)}
+		}
+		list = append(list, in)
+	}
+	for name := range given {
+		if !slices.Contains(names, name) {
+			return nil, false, &ShapeError{fmt.Sprintf("there is no input %q; the inputs are %s", name, strings.Join(names, ", "))}
+		}
+	}
+	return list, symbolic, nil
+}
+
+// imageSize gives height and width of the image input, in pixels, or zeros.
+func imageSize(list []Input) (height, width int) {
+	for _, in := range list {
+		s := in.Shape
+		if len(s) == 3 {
+			s = append([]int{1}, s...)
+		}
+		if len(s) != 4 {
+			continue
+		}
+		if s[1] > 4 && s[3] <= 4 { // channels last
+			return s[1], s[2]
+		}
+		return s[2], s[3]
+	}
+	return 0, 0
+}
+
+// Shapes runs a model with nothing known but the shapes of its inputs.
+func Shapes(m *onnxir.Model, list []Input) (interp.Env, *interp.Machine) {
+	fed := interp.Env{}
+	for _, in := range list {
+		fed[m.Graph.Value(in.Name)] = interp.Opaque(in.DType, in.Shape...)
+	}
+	return fed, &interp.Machine{Opset: m.Opset, Declared: true}
+}

@@ -1,0 +1,63 @@
+package analyze
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strings"
+)
+
+// label names what people ask for first: classes, activation, family. Nothing
+// is decided by it.
+func (d *Detector) label(f *flow) {
+	d.Activation = "none"
+	levels := d.Head.Levels
+	columns := 0
+	for _, c := range levels[0].Convs {
+		if c.Role != Class && c.Role != All {
+			continue
+		}
+		columns = c.Channels
+		if perAnchor(&head{anchor: c.Anchor}) {
+			columns /= len(levels[0].Anchors)
+		}
+		d.Activation = activation(f, &head{out: c.Node.Out(0)})
+		if c.Role == All && columns > 5 {
+			columns -= 5 // box and objectness
+		}
+	}
+	d.Classes = columns
+	d.Background = d.Activation == "softmax"
+	switch {
+	case len(levels[0].Convs) == 1 && len(d.Layout) == 4 && d.Layout[1] == "anchor":
+		d.Family = "yolo"
+	case sharedWeights(levels):
+		d.Family = "retinanet"
+	case len(levels[0].Convs) == 3:
+		d.Family = "face"
+	case len(levels[0].Convs) == 2 && d.Background:
+		d.Family = "ssd"
+	}
+}
+
+func sharedWeights(levels []Level) bool {
+	return len(levels) > 1 && levels[0].Convs[0].Node.In(1) != nil &&
+		origin(levels[0].Convs[0].Node.In(1)) == origin(levels[1].Convs[0].Node.In(1))
+}
+
+// fingerprint digests grids, counts, columns and table: what a mask means.
+func (d *Detector) fingerprint() string {
+	var b strings.Builder
+	for _, l := range d.Head.Levels {
+		fmt.Fprintf(&b, "%dx%d %d", l.Height, l.Width, len(l.Anchors))
+		for _, c := range l.Convs {
+			fmt.Fprintf(&b, " %s%d", c.Role, c.Channels)
+		}
+		for _, a := range l.Anchors {
+			if a.Width != nil {
+				fmt.Fprintf(&b, " %.2gx%.2g", *a.Width, *a.Height)
+			}
+		}
+		b.WriteString("\n")
+	}
+	return fmt.Sprintf("head:%x", sha256.Sum256([]byte(b.String())))
+}

@@ -1,0 +1,128 @@
+package analyze
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// splitRaw counts anchors where outputs are maps straight from convolutions:
+// nothing in the graph says how many columns an anchor has. With two or more
+// maps to a level four box columns are assumed; with one the user must say.
+func (f *finder) splitRaw(raw []*group) error {
+	if f.given != nil {
+		return f.splitGiven(raw)
+	}
+	type guess struct {
+		anchors int
+		columns []int // of the heads, sorted
+		box     *head
+	}
+	var guesses [][]guess
+	for _, g := range raw {
+		if len(g.heads) == 1 {
+			return f.ask(g)
+		}
+		var list []guess
+		for _, box := range g.heads {
+			n := box.shape[1] / 4
+			fits := n > 0 && box.shape[1]%4 == 0
+			var columns []int
+			for _, h := range g.heads {
+				fits = fits && h.shape[1]%n == 0
+				if fits {
+					columns = append(columns, h.shape[1]/n)
+				}
+			}
+			if fits {
+				slices.Sort(columns)
+				list = append(list, guess{n, columns, box})
+			}
+		}
+		if len(list) == 0 {
+			return &Refusal{Reason: AnchorFree, Node: g.heads[0].node,
+				Found: fmt.Sprintf("%s on the %dx%d grid: no count of anchors gives four box columns", channelsOf(g), g.height, g.width),
+				Help:  "give --anchors-per-level if it has anchors all the same"}
+		}
+		slices.SortStableFunc(list, func(a, b guess) int { return b.anchors - a.anchors })
+		guesses = append(guesses, list)
+	}
+	// The columns are the same on all levels; of what is left the most anchors.
+	for _, first := range guesses[0] {
+		picks := []guess{first}
+		for _, list := range guesses[1:] {
+			if i := slices.IndexFunc(list, func(o guess) bool { return slices.Equal(o.columns, first.columns) }); i >= 0 {
+				picks = append(picks, list[i])
+			}
+		}
+		if len(picks) < len(raw) {
+			continue
+		}
+		for i, g := range raw {
+			g.sets = make([]uint32, picks[i].anchors)
+			for _, h := range g.heads {
+				h.splitEvenly(picks[i].anchors)
+			}
+		}
+		f.assumed = append(f.assumed,
+			fmt.Sprintf("an anchor has four box columns, so columns are %s (the outputs are raw maps)", strings.Trim(fmt.Sprint(first.columns), "[]")),
+			"channel = anchor x columns + column")
+		return nil
+	}
+	return &Refusal{Reason: Ask, Node: raw[0].heads[0].node, Found: "no count of columns fits the maps of all levels",
+		Help: "give the counts with --anchors-per-level"}
+}
+
+func (f *finder) splitGiven(raw []*group) error {
+	if len(f.given) != len(f.groups) {
+		return &ShapeError{fmt.Sprintf("--anchors-per-level gives %d counts, the model has %d levels", len(f.given), len(f.groups))}
+	}
+	for i, g := range f.groups {
+		if !slices.Contains(raw, g) {
+			continue
+		}
+		n := f.given[i]
+		some := false
+		for _, h := range g.heads {
+			if n > 0 && h.shape[1]%n == 0 {
+				h.splitEvenly(n)
+				some = true
+			}
+		}
+		if !some {
+			return &ShapeError{fmt.Sprintf("%s on the %dx%d grid: %d anchors do not divide them", channelsOf(g), g.height, g.width, n)}
+		}
+		g.sets = make([]uint32, n)
+	}
+	f.assumed = append(f.assumed, "anchors per level are as given", "channel = anchor x columns + column")
+	return nil
+}
+
+// ask refuses a fused raw map and lists the counts that fit.
+func (f *finder) ask(g *group) error {
+	c := g.heads[0].shape[1]
+	var fits []string
+	for n := 1; n <= c/5; n++ {
+		if c%n == 0 {
+			fits = append(fits, fmt.Sprintf("%d (%d columns)", n, c/n))
+		}
+	}
+	if len(fits) == 0 {
+		return &Refusal{Reason: NoHead, Node: g.heads[0].node,
+			Found: fmt.Sprintf("a map of %d channels on a %dx%d grid holds no boxes of anchors", c, g.height, g.width)}
+	}
+	return &Refusal{Reason: Ask, Node: g.heads[0].node,
+		Found: fmt.Sprintf("one map of %d channels on a %dx%d grid does not say how many anchors it has; these fit: %s", c, g.height, g.width, strings.Join(fits, ", ")),
+		Help:  "give the counts with --anchors-per-level, from the finest grid up"}
+}
+
+func channelsOf(g *group) string {
+	var parts []string
+	for _, h := range g.heads {
+		parts = append(parts, fmt.Sprint(h.shape[1]))
+	}
+	if len(parts) == 1 {
+		return "a head convolution of " + parts[0] + " channels"
+	}
+	return "head convolutions of " + strings.Join(parts, ", ") + " channels"
+}

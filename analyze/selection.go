@@ -1,0 +1,64 @@
+package analyze
+
+import "anchorc/onnxir"
+
+// Selection is what stays of a detector when anchors are removed.
+type Selection struct {
+	Convs   []ConvKeep
+	Outputs []OutputKeep
+}
+
+// ConvKeep lists the output channels that a head convolution keeps.
+type ConvKeep struct {
+	Node *onnxir.Node
+	Keep []int
+}
+
+// OutputKeep lists the indices along Axis that an output keeps; none where it
+// lost every anchor. For an output of Kind Other Keep is nil: all stays.
+type OutputKeep struct {
+	Output *Output
+	Axis   int
+	Keep   []int
+}
+
+// Select gives what stays when removed[level][anchor] is true for the anchors
+// that go.
+func (d *Detector) Select(removed [][]bool) Selection {
+	var s Selection
+	for l, level := range d.Head.Levels {
+		for _, c := range level.Convs {
+			k := ConvKeep{Node: c.Node, Keep: []int{}}
+			for ch, a := range c.Anchor {
+				if a < 0 && !allTrue(removed[l]) || a >= 0 && !removed[l][a] {
+					k.Keep = append(k.Keep, ch)
+				}
+			}
+			s.Convs = append(s.Convs, k)
+		}
+	}
+	for i := range d.Outputs {
+		o := &d.Outputs[i]
+		k := OutputKeep{Output: o, Axis: o.Axis}
+		if o.Kind != Other && o.Kind != Detections {
+			k.Keep = []int{}
+			for i, slot := range o.Slots {
+				cell := slot.Anchor < 0 && (slot.Level < 0 || !allTrue(removed[slot.Level]))
+				if cell || slot.Anchor >= 0 && !removed[slot.Level][slot.Anchor] {
+					k.Keep = append(k.Keep, i)
+				}
+			}
+		}
+		s.Outputs = append(s.Outputs, k)
+	}
+	return s
+}
+
+func allTrue(b []bool) bool {
+	for _, x := range b {
+		if !x {
+			return false
+		}
+	}
+	return true
+}

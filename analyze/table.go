@@ -1,0 +1,219 @@
+package analyze
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"anchorc/onnxir"
+	"anchorc/onnxir/interp"
+)
+
+// boxForm is how four box columns name a box.
+type boxForm struct {
+	first   int  // the first of the four columns
+	yFirst  bool // y before x
+	corners bool // two corners, not centre and size
+	pixelsX float64
+	pixelsY float64 // how many input pixels one unit is
+	units   string
+}
+
+// table reads the anchors' sizes: the boxes that the tail gives when every head
+// output is zero, at the middle cell of each level, image clamps left out.
+// It fills in Width and Height where there is a table and says in which units
+// the graph counts.
+func (d *Detector) table(ctx context.Context, t *Tail, groups []*group, hasBox func(o *Output, column int) bool) error {
+	seeds := interp.Env{}
+	for _, g := range groups {
+		for _, h := range g.heads {
+			zero, err := interp.Zeros(t.Shapes[h.out])
+			if err != nil {
+				return err
+			}
+			seeds[h.out] = zero
+		}
+	}
+	var want []*onnxir.Value
+	for _, o := range d.Outputs {
+		if o.Kind == Rows {
+			want = append(want, o.Value)
+		}
+	}
+	env, err := t.Run(ctx, interp.Machine{Unclamped: true}, seeds, want, nil)
+	if err != nil {
+		return err
+	}
+	for pass := range 2 { // what heads feed first, then tables handed out
+		for i := range d.Outputs {
+			o := &d.Outputs[i]
+			if !slices.Contains(want, o.Value) || o.Constant != (pass == 1) {
+				continue
+			}
+			x := env[o.Value]
+			if x == nil || !x.Static() || !x.DType.IsFloat() {
+				continue
+			}
+			numbers, err := x.Floats()
+			if err != nil {
+				return err
+			}
+			if d.readTable(o, x.Shape, numbers, hasBox) {
+				if o.Constant {
+					d.Assumed = append(d.Assumed, fmt.Sprintf("output %q, which no head feeds, is the table of anchors", o.Value.Name))
+				}
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// readTable reads sizes from one output; false where it holds none.
+func (d *Detector) readTable(o *Output, shape []int, numbers []float64, hasBox func(*Output, int) bool) bool {
+	r := newRowReader(o, shape, numbers)
+	if r == nil {
+		return false
+	}
+	height, width := imageSize(d.Inputs)
+	form := d.boxForm(o, r, float64(height), float64(width), hasBox)
+	if form == nil {
+		return false
+	}
+	type size struct{ w, h float64 }
+	sizes := map[[2]int]size{}
+	for _, l := range o.Levels {
+		level := d.Head.Levels[l]
+		for a := range level.Anchors {
+			c, ok := r.columns(Slot{l, a, level.Height / 2, level.Width / 2})
+			if !ok {
+				return false
+			}
+			c = c[form.first : form.first+4]
+			w, h := c[2], c[3]
+			if form.corners {
+				w, h = c[2]-c[0], c[3]-c[1]
+			}
+			if form.yFirst {
+				w, h = h, w
+			}
+			w, h = w*form.pixelsX, h*form.pixelsY
+			if !(w > 0) || !(h > 0) || math.IsInf(w, 0) || math.IsInf(h, 0) {
+				return false
+			}
+			sizes[[2]int{l, a}] = size{w, h}
+		}
+	}
+	for at, s := range sizes {
+		anchor := &d.Head.Levels[at[0]].Anchors[at[1]]
+		anchor.Width, anchor.Height = &s.w, &s.h
+	}
+	d.Units = form.units
+	return len(sizes) > 0
+}
+
+// boxForm finds the four columns of which the first two follow x and y on the
+// finest level that has neighbours both ways, and what one cell is in them.
+func (d *Detector) boxForm(o *Output, r *rowReader, height, width float64, hasBox func(*Output, int) bool) *boxForm {
+	levels := slices.Clone(o.Levels)
+	slices.Sort(levels)
+	for _, l := range levels {
+		level := d.Head.Levels[l]
+		if level.Height < 2 || level.Width < 2 || len(level.Anchors) == 0 {
+			continue
+		}
+		y, x := level.Height/2-1, level.Width/2-1
+		here, ok1 := r.columns(Slot{l, 0, y, x})
+		right, ok2 := r.columns(Slot{l, 0, y, x + 1})
+		below, ok3 := r.columns(Slot{l, 0, y + 1, x})
+		if !ok1 || !ok2 || !ok3 {
+			return nil
+		}
+		followsX := func(c int) bool { return moved(here[c], right[c]) && !moved(here[c], below[c]) }
+		followsY := func(c int) bool { return moved(here[c], below[c]) && !moved(here[c], right[c]) }
+		for c := 0; c+4 <= len(here); c++ {
+			form := &boxForm{first: c, yFirst: followsY(c)}
+			if form.yFirst && !followsX(c+1) || !form.yFirst && !(followsX(c) && followsY(c+1)) {
+				continue
+			}
+			if !o.Constant && !hasBox(o, c) {
+				continue
+			}
+			form.corners = moved(here[c+2], right[c+2]) || moved(here[c+2], below[c+2])
+			cx, cy := c, c+1
+			if form.yFirst {
+				cx, cy = cy, cx
+			}
+			form.unit(math.Abs(right[cx]-here[cx]), math.Abs(below[cy]-here[cy]), level, height, width)
+			return form
+		}
+		return nil
+	}
+	return nil
+}
+
+// unit tells pixels, fractions and cells apart by the distance of neighbouring
+// centres.
+func (f *boxForm) unit(dx, dy float64, level Level, height, width float64) {
+	near := func(a, b float64) bool { return math.Abs(a-b) <= 0.25*b }
+	px, py := width/float64(level.Width), height/float64(level.Height)
+	switch {
+	case near(dx, px) && near(dy, py):
+		f.units, f.pixelsX, f.pixelsY = "pixels", 1, 1
+	case near(dx, 1/float64(level.Width)) && near(dy, 1/float64(level.Height)):
+		f.units, f.pixelsX, f.pixelsY = "fractions", width, height
+	case near(dx, 1) && near(dy, 1):
+		f.units, f.pixelsX, f.pixelsY = "cells", px, py
+	default: // another scale: what the image would have to be for this grid
+		f.units, f.pixelsX, f.pixelsY = "unknown", px/dx, py/dy
+	}
+}
+
+// moved reports a difference beyond rounding.
+func moved(a, b float64) bool {
+	return math.Abs(a-b) > 1e-5*math.Max(1e-3, math.Max(math.Abs(a), math.Abs(b)))
+}
+
+// rowReader finds the columns of a slot in the numbers of an output of rows.
+type rowReader struct {
+	at      map[Slot]int
+	numbers []float64
+	row     int // stride of the output's axis
+	column  int // stride of the columns
+	count   int // of columns
+}
+
+func newRowReader(o *Output, shape []int, numbers []float64) *rowReader {
+	r := &rowReader{at: map[Slot]int{}, numbers: numbers, count: 1}
+	strides := interp.Strides(shape)
+	for i, n := range shape {
+		switch {
+		case i == o.Axis:
+			r.row = strides[i]
+		case n == 1:
+		case r.count > 1:
+			return nil
+		default:
+			r.column, r.count = strides[i], n
+		}
+	}
+	for i, s := range o.Slots {
+		if _, seen := r.at[s]; !seen {
+			r.at[s] = i
+		}
+	}
+	return r
+}
+
+func (r *rowReader) columns(s Slot) ([]float64, bool) {
+	i, ok := r.at[s]
+	if !ok {
+		return nil, false
+	}
+	c := make([]float64, r.count)
+	for k := range c {
+		c[k] = r.numbers[i*r.row+k*r.column]
+	}
+	return c, true
+}

@@ -1,0 +1,46 @@
+package analyze
+
+import (
+	"context"
+
+	"anchorc/onnxir"
+	"anchorc/onnxir/interp"
+)
+
+// Tail is what lies between the head convolutions and the outputs, ready to be
+// run over any domain.
+type Tail struct {
+	Nodes []*onnxir.Node // through which data of a head flows, in order
+	// Shapes is what is known of every value of the graph without running it
+	// on data: its shape, and its numbers where it is static.
+	Shapes interp.Env
+
+	graph   *onnxir.Graph
+	reached map[*onnxir.Value]bool
+	machine interp.Machine
+}
+
+func newTail(m *onnxir.Model, f *flow, from []*onnxir.Value) *Tail {
+	t := &Tail{graph: m.Graph, Shapes: f.shapes, machine: interp.Machine{Opset: m.Opset}}
+	t.reached, t.Nodes = f.downstream(from)
+	return t
+}
+
+// Carries reports whether data of a head reaches v.
+func (t *Tail) Carries(v *onnxir.Value) bool { return t.reached[v] }
+
+// Run runs the tail from the given values of the head convolutions' outputs.
+// What no head reaches is taken as it is known from shapes.
+func (t *Tail) Run(ctx context.Context, m interp.Machine, seeds interp.Env, want []*onnxir.Value, observe func(*onnxir.Node, interp.Env) error) (interp.Env, error) {
+	m.Opset = t.machine.Opset
+	fed := interp.Env{}
+	for v, x := range t.Shapes {
+		if !t.reached[v] {
+			fed[v] = x
+		}
+	}
+	for v, x := range seeds {
+		fed[v] = x
+	}
+	return m.Run(ctx, t.graph, fed, want, observe)
+}
