@@ -40,7 +40,8 @@ type Attr struct {
 	Ref     string // ref_attr_name: the function's attribute that gives the value
 
 	// raw is the attribute as read, for kinds that are carried and not interpreted.
-	raw []byte
+	raw  []byte
+	file *span // the AttributeProto it was read from; nil for a new one
 }
 
 // IntAttr, IntsAttr, FloatAttr, StringAttr and TensorAttr make attributes.

@@ -342,7 +342,7 @@ func (c *checker) tensor(holder string, t *Tensor) {
 		if count > 0 {
 			c.complain(thing, "no elements", want+" bytes of them")
 		}
-	case stored:
+	case *stored:
 		if p.span.size() != size {
 			c.complain(thing, fmt.Sprintf("%d bytes of elements", p.span.size()), want)
 		}
@@ -354,11 +354,11 @@ func (c *checker) tensor(holder string, t *Tensor) {
 		if int64(len(p)) != size {
 			c.complain(thing, fmt.Sprintf("%d bytes of elements", len(p)), want)
 		}
-	case memory:
+	case *memory:
 		if err := p.fits(t); err != nil {
 			c.complain(thing, "data that does not fit it ("+err.Error()+")", "elements of its type, as many as its shape says")
 		}
-	case selection:
+	case *selection:
 		taken := &Tensor{DType: p.base.DType, Dims: slices.Clone(p.base.Dims)}
 		for axis, keep := range p.keep {
 			if keep != nil {

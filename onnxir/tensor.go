@@ -1,6 +1,10 @@
 package onnxir
 
-import "io"
+import (
+	"fmt"
+	"io"
+	"reflect"
+)
 
 // Tensor is a constant of the file. Its header is in memory; its elements stay
 // where they are (in the file, in a side file, in memory, or as a selection of
@@ -11,8 +15,57 @@ type Tensor struct {
 	Dims  []int64
 
 	payload payload
-	file    *span // the whole TensorProto in its file; nil for a new one
+	file    *tensorFile // the TensorProto it was read from or made after; nil for a new one
 	edited  bool
+}
+
+// NewTensor makes a tensor of data, which gives the element type: one of
+// []float32, []float64, []F16, []BF16, []int8 to []int64, []uint8 to []uint64,
+// []bool, []complex64, []complex128, []string and [][]byte (strings). The
+// tensor keeps data and does not copy it. Data of another type, or of another
+// length than the product of dims, is a mistake of the program: such a tensor
+// cannot be read or written.
+func NewTensor(name string, data any, dims ...int64) *Tensor {
+	return &Tensor{Name: name, DType: dtypeOf(data), Dims: dims, payload: &memory{data}}
+}
+
+// dtypeOf gives the element type of a slice, or Undefined.
+func dtypeOf(data any) DType {
+	switch data.(type) {
+	case []float32:
+		return Float
+	case []float64:
+		return Double
+	case []F16:
+		return Float16
+	case []BF16:
+		return BFloat16
+	case []int8:
+		return Int8
+	case []int16:
+		return Int16
+	case []int32:
+		return Int32
+	case []int64:
+		return Int64
+	case []uint8:
+		return Uint8
+	case []uint16:
+		return Uint16
+	case []uint32:
+		return Uint32
+	case []uint64:
+		return Uint64
+	case []bool:
+		return Bool
+	case []complex64:
+		return Complex64
+	case []complex128:
+		return Complex128
+	case []string, [][]byte:
+		return String
+	}
+	return Undefined
 }
 
 // Len is the number of elements.
@@ -24,31 +77,119 @@ func (t *Tensor) Len() int64 {
 	return n
 }
 
-// Size is the number of bytes that the elements take in raw_data.
-func (t *Tensor) Size() int64 { return (t.Len()*int64(t.DType.Bits()) + 7) / 8 }
-
-// NewTensor makes a tensor of data, one of []float32, []float64, []F16, []BF16,
-// []int8 to []int64, []uint8 to []uint64, []bool, []string and [][]byte
-// (strings), which gives the element type. The tensor keeps data and does not copy it.
-// Another type of data, or another length than the product of dims, is a
-// mistake of the program.
-func NewTensor(name string, data any, dims ...int64) *Tensor {
-	return &Tensor{Name: name, Dims: dims, edited: true}
+// Size is the number of bytes that the elements take as raw_data; 0 for
+// strings, which cannot be raw_data.
+func (t *Tensor) Size() int64 {
+	if bits := int64(t.DType.Bits()); bits < 8 {
+		return (t.Len()*bits + 7) / 8
+	}
+	return t.Len() * int64(t.DType.Bits()/8)
 }
 
-// Data gives the elements.
-func (t *Tensor) Data() (any, error) { return nil, nil }
+// Data gives the elements in a slice of their own type, as listed at
+// [NewTensor], whatever form they are stored in; strings come as []string.
+// Types of 2, 4 and 8 bits that Go does not have come as []uint8, one element
+// a byte, the bits as they are and the upper ones zero. The slice may be the
+// tensor's own: do not write to it. It is read anew at every call.
+func (t *Tensor) Data() (any, error) {
+	if m, ok := t.payload.(*memory); ok {
+		if err := m.fits(t); err != nil {
+			return nil, err
+		}
+		if list, ok := m.data.([][]byte); ok {
+			return stringsOf(list), nil
+		}
+		return m.data, nil
+	}
+	if t.DType == String {
+		return t.strings()
+	}
+	raw, err := t.Raw()
+	if err != nil {
+		return nil, err
+	}
+	return decode(t.DType, raw, int(t.Len())), nil
+}
 
-// Raw gives the elements as raw_data would hold them, little endian.
-func (t *Tensor) Raw() ([]byte, error) { return nil, nil }
+func (t *Tensor) strings() ([]string, error) {
+	switch p := t.payload.(type) {
+	case *fields:
+		return p.strings(t)
+	case *selection:
+		all, err := p.base.Data()
+		if err != nil {
+			return nil, err
+		}
+		return pick(all.([]string), p)
+	}
+	return nil, fmt.Errorf("tensor %q of strings has no elements", t.Name)
+}
 
-// WriteRaw writes what Raw gives.
-func (t *Tensor) WriteRaw(w io.Writer) error { return nil }
+// Raw gives the elements as raw_data holds them: little endian, those of less
+// than 8 bits packed from the low bits up.
+func (t *Tensor) Raw() ([]byte, error) {
+	r, err := t.open()
+	if err != nil {
+		return nil, err
+	}
+	raw := make([]byte, t.Size())
+	if _, err := io.ReadFull(io.NewSectionReader(r, 0, t.Size()), raw); err != nil {
+		return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
+	}
+	return raw, nil
+}
 
-// Take selects.
-func (t *Tensor) Take(name string, keep [][]int) *Tensor { return nil }
+// WriteRaw writes what [Tensor.Raw] gives, without holding it all.
+func (t *Tensor) WriteRaw(w io.Writer) error {
+	r, err := t.open()
+	if err != nil {
+		return err
+	}
+	return copyChunks(w, io.NewSectionReader(r, 0, t.Size()), t.Size(), nil)
+}
 
-type payload any
-type span struct{}
-type file struct{}
-type graphFile struct{}
+// open gives the elements as raw_data holds them; [Tensor.Size] bytes can be
+// read. The reader serves one goroutine.
+func (t *Tensor) open() (io.ReaderAt, error) {
+	switch {
+	case t.DType.Bits() == 0:
+		return nil, fmt.Errorf("tensor %q: elements of type %s have no raw form", t.Name, t.DType)
+	case t.payload == nil:
+		return nil, fmt.Errorf("tensor %q has no elements", t.Name)
+	}
+	r, err := t.payload.open(t)
+	if err != nil {
+		return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
+	}
+	return r, nil
+}
+
+// copyChunks copies n bytes of r in pieces as large as buffer, which may be nil.
+func copyChunks(w io.Writer, r io.Reader, n int64, buffer []byte) error {
+	if buffer == nil {
+		buffer = make([]byte, min(n, 64<<10))
+	}
+	for n > 0 {
+		chunk := buffer[:min(n, int64(len(buffer)))]
+		if _, err := io.ReadFull(r, chunk); err != nil {
+			return err
+		}
+		if _, err := w.Write(chunk); err != nil {
+			return err
+		}
+		n -= int64(len(chunk))
+	}
+	return nil
+}
+
+// fits reports, as an error, data that does not go with the header.
+func (m *memory) fits(t *Tensor) error {
+	v := reflect.ValueOf(m.data)
+	if dtypeOf(m.data) == Undefined {
+		return fmt.Errorf("tensor %q is made of %T, which no element type goes with", t.Name, m.data)
+	}
+	if int64(v.Len()) != t.Len() {
+		return fmt.Errorf("tensor %q has %d elements, its dims %v call for %d", t.Name, v.Len(), t.Dims, t.Len())
+	}
+	return nil
+}

@@ -1,6 +1,10 @@
 package onnxir
 
-import "slices"
+import (
+	"slices"
+
+	"anchorc/onnxir/onnxpb"
+)
 
 // Value is an edge of the graph: made by a node, given as an input, or held by
 // an initializer.
@@ -15,6 +19,7 @@ type Value struct {
 	graph      *Graph
 	uses       []Use
 	typeEdited bool
+	sparse     bool // held by a sparse initializer, which is carried and not interpreted
 }
 
 // Use is one place where a value is read: input number Input of Node.
@@ -44,6 +49,8 @@ type Type struct {
 	// Opaque is true of sequences, maps, optionals and sparse tensors, which
 	// are carried but not interpreted.
 	Opaque bool
+
+	proto *onnxpb.TypeProto // an opaque type as it was read
 }
 
 // TensorType makes a declared type with known dimensions.
