@@ -45,6 +45,12 @@ func (h *Hashes) Conv(sig Sig, g *ConvGeometry, x, w, b *Value) (Elems, error) {
 	return h.convElems(seed, g, shape, input, row)
 }
 
+// convSig is the signature of a convolution; all its attributes are spent on
+// the geometry.
+func convSig(c *Call) Sig {
+	return c.Sig("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
+}
+
 // convSeed is the hash of all that a convolution does alike for every channel.
 func convSeed(h *Hashes, sig Sig, g *ConvGeometry) Hash {
 	seed := h.key("conv", sig.Key)

@@ -327,11 +327,6 @@ func (o *outside) conv(n *onnxir.Node, operands []*Expr) ([]Hash, error) {
 	return elems.(*hashed).channels, nil
 }
 
-// convSig is the signature of a convolution but for its geometry.
-func convSig(c *Call) Sig {
-	return c.Sig("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
-}
-
 func withLeaf(v *Value) *Value {
 	w := *v
 	w.Elems = leaf(v)
