@@ -64,7 +64,7 @@ func TestRealModelsText(t *testing.T) {
 			store := map[string]*Tensor{}
 			tensors(m.Graph, func(x *Tensor) {
 				if x.Len() > maxLiteral {
-					digest, err := x.digest()
+					digest, err := x.Digest()
 					if err != nil {
 						t.Fatal(err)
 					}

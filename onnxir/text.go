@@ -1,39 +1,40 @@
 package onnxir
 
-import (
-	"strings"
-)
+import "strings"
 
 // The text form of a model is ONNX's textual syntax (docs/Syntax.md of the ONNX
 // repository), which its onnx.parser reads. [Print] writes it, [Parse] reads it
 // back. Where the syntax leaves a choice, or has no words:
 //
-//   - A tensor of more than [maxLiteral] elements stands as its digest, in the place
-//     where the syntax has external data: float[64,3,3,3] w = ["sha256": "0123456789abcdef"].
-//     The digest is the first 16 hex digits of the SHA-256 of what [Tensor.WriteRaw]
-//     writes; of strings, of each one's length (8 bytes, little endian) and bytes.
-//   - As in ONNX, elements of type float16, bfloat16 and the 8- and 4-bit floats are
-//     numbers that give their bits, booleans are 0 and 1, and a complex number is two numbers.
-//   - Floating-point numbers are the shortest that read back as they were; infinities and
-//     NaN are inf, -inf, nan and -nan (a NaN keeps its sign and no more). A
-//     number that attributes hold has a point or an exponent, which tells it from an integer.
-//     (onnx.parser 1.22 refuses subnormal numbers.)
+//   - A tensor of more than [maxLiteral] elements stands as its digest, in the
+//     place where the syntax has external data:
+//     float[64,3,3,3] w = ["sha256": "0123456789abcdef"]. The digest is the first
+//     16 hex digits of the SHA-256 of what [Tensor.WriteRaw] writes; of strings,
+//     of each one's length (8 bytes, little endian) and bytes.
+//   - As in ONNX, elements of type float16, bfloat16 and the 8- and 4-bit floats
+//     are numbers that give their bits, booleans are 0 and 1, and a complex
+//     number is two numbers.
+//   - Floating-point numbers are the shortest that read back as they were, but
+//     subnormal ones have all their digits (onnx.parser takes no others).
+//     Infinities and NaN are inf, -inf, nan and -nan: a NaN keeps its sign and
+//     no more. What an attribute holds has a point or an exponent, which tells
+//     it from an integer.
 //   - Strings and names stand with their own bytes, but for \" and \\.
-//   - An initializer stands in the block before the nodes, also where it is listed as input.
-//   - A declared type stands there too, unless it is the initializer's own;
-//     a type that is no tensor's is left out, and so is the type of a value that no node computes.
+//   - An initializer stands in the block before the nodes, also where it is
+//     listed as input.
+//   - A declared type stands there too, unless it is the initializer's own; a
+//     type that is no tensor's is left out, and so is that of a value which no
+//     node computes.
 //   - Attributes whose kinds are carried and not interpreted refer to a digest of
 //     their bytes: a: sparse_tensor = @"sha256 0123456789abcdef".
 //   - Operators, domains, attributes, tensors in attributes and nested graphs whose
 //     names are no identifiers are quoted like other names. onnx.parser takes
 //     quotes around values, nodes and the main graph only.
-//   - Functions of the model are counted in a comment.
+//   - Functions of the model are counted in a comment. Sparse initializers are
+//     left out; a text that reads one does not parse.
 
 // maxLiteral is the number of elements up to which a tensor is written out.
 const maxLiteral = 64
-
-// maxNesting is how deep graphs may be nested in a text.
-const maxNesting = 64
 
 // digestKey stands where external data has a key such as "location".
 const digestKey = "sha256"

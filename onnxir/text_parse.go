@@ -1,18 +1,16 @@
 package onnxir
 
-import (
-	"strings"
-)
+import "strings"
 
 // Parse reads a model from ONNX's textual syntax, as [Print] writes it; the head
 // of text.go says how it uses the syntax. Nodes may stand in any order and are
-// sorted. store finds the tensor for the digest of a large one; its name does
-// not count. A nil store is for texts without digests.
+// sorted. store finds a tensor by its [Tensor.Digest]; name, type and shape are
+// the text's. A nil store is for texts without digests.
 //
 // An error begins with line:column, both from 1, columns in bytes. Not read are
 // types of values that are no tensors, model-local functions, and attributes
-// that print as a digest. The header's domain, model_version and doc_string are read over:
-// a Model in memory does not hold them.
+// that print as a digest. The header's domain, model_version and doc_string are
+// read over: a Model in memory does not hold them.
 func Parse(text string, store func(digest string) (*Tensor, error)) (*Model, error) {
 	p := &parser{text: text, store: store}
 	m, err := p.model()
@@ -136,8 +134,8 @@ func (p *parser) pairs() (pairs []Property, err error) {
 func (p *parser) graph() (*parsedGraph, error) {
 	p.depth++
 	defer func() { p.depth-- }()
-	if p.depth > maxNesting {
-		return nil, p.errorAt(p.pos, "graphs are nested more than %d deep", maxNesting)
+	if p.depth > maxDepth {
+		return nil, p.errorAt(p.pos, "graphs are nested more than %d deep", maxDepth)
 	}
 	name, err := p.requireName("a graph's name")
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 )
 
 // Print writes the model in ONNX's textual syntax; the head of text.go says how
-// it uses it. The same model gives the same text. Large tensors are
-// read once, for their digest.
+// it uses it. The same model gives the same text. Large tensors are read once,
+// for their digest.
 func Print(w io.Writer, m *Model) error { return PrintNodes(w, m, nil) }
 
 // PrintNodes is Print with only those nodes of the main graph for which keep is
@@ -27,7 +27,7 @@ func PrintNodes(w io.Writer, m *Model, keep func(*Node) bool) error {
 	p.graph(m.Graph, keep)
 	p.print("\n")
 	if m.Functions > 0 {
-		p.print("# ", strconv.Itoa(m.Functions), " model-local functions are not shown\n")
+		p.print("# model-local functions, not shown: ", strconv.Itoa(m.Functions), "\n")
 	}
 	if p.err != nil {
 		return fmt.Errorf("print model: %w", p.err)
@@ -95,7 +95,7 @@ func (p *printer) graph(g *Graph, keep func(*Node) bool) {
 	left := 0
 	flush := func() {
 		if left > 0 {
-			p.print(p.indent, "# ", strconv.Itoa(left), " nodes left out\n")
+			p.print(p.indent, "# nodes left out: ", strconv.Itoa(left), "\n")
 		}
 		left = 0
 	}
@@ -309,9 +309,9 @@ func wordText(name string) string {
 	return quoted(name)
 }
 
-func quoted(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
-}
+func quoted(s string) string { return `"` + escape.Replace(s) + `"` }
+
+var escape = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 func comma(i int) string {
 	if i == 0 {

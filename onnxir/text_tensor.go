@@ -30,7 +30,7 @@ func (p *printer) tensor(t *Tensor, name string, declared bool) {
 		p.print(" ", nameText(name))
 	}
 	if t.Len() > maxLiteral {
-		digest, err := t.digest()
+		digest, err := t.Digest()
 		p.fail(err)
 		p.print(" = [", quoted(digestKey), ": ", quoted(digest), "]")
 		return
@@ -43,8 +43,9 @@ func (p *printer) tensor(t *Tensor, name string, declared bool) {
 	p.print(" {", strings.Join(elements, ", "), "}")
 }
 
-// digest is the short SHA-256 by which the text form names a large tensor.
-func (t *Tensor) digest() (string, error) {
+// Digest is the short SHA-256 by which the text form names a large tensor: that
+// of its bytes alone, without name, type and shape. All elements are read.
+func (t *Tensor) Digest() (string, error) {
 	hash := sha256.New()
 	if t.DType != String {
 		if err := t.WriteRaw(hash); err != nil {
@@ -247,8 +248,14 @@ func literal(d DType, bits uint64) string {
 	return strconv.FormatUint(bits, 10)
 }
 
-// floatText writes the shortest number that reads back as f, a float of the given bits.
+// floatText writes the shortest number that reads back as f, a float of 32 or
+// 64 bits. A subnormal one has all its digits: onnx.parser 1.22 takes a
+// subnormal number only where it need not round.
 func floatText(f float64, bits int) string {
+	smallest, digits := 0x1p-1022, 766
+	if bits == 32 {
+		smallest, digits = 0x1p-126, 111
+	}
 	switch {
 	case math.IsNaN(f) && math.Signbit(f):
 		return "-nan"
@@ -256,6 +263,9 @@ func floatText(f float64, bits int) string {
 		return "nan"
 	case math.IsInf(f, 0):
 		return strings.TrimPrefix(strings.ToLower(strconv.FormatFloat(f, 'g', -1, bits)), "+")
+	case f != 0 && math.Abs(f) < smallest:
+		mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(f, 'e', digits, 64), "e")
+		return strings.TrimSuffix(strings.TrimRight(mantissa, "0"), ".") + "e" + exponent
 	}
 	return strconv.FormatFloat(f, 'g', -1, bits)
 }

@@ -105,7 +105,7 @@ g () => (c)
 
 	store := map[string]*Tensor{}
 	for _, tensor := range []*Tensor{w.Init, m.Graph.Initializers[1].Init} {
-		digest, err := tensor.digest()
+		digest, err := tensor.Digest()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +135,7 @@ g () => (c)
 }
 
 func TestParseErrors(t *testing.T) {
-	deep := strings.Repeat("g () => (y) { y = If () <b = ", maxNesting+1)
+	deep := strings.Repeat("g () => (y) { y = If () <b = ", maxDepth+1)
 	for _, c := range []struct{ text, want string }{
 		{``, `1:1: found the end of the text, expected a graph's name`},
 		{`<ir_version 8> g () => () {}`, `1:13: found "8", expected ":"`},
@@ -176,7 +176,7 @@ func TestParseErrors(t *testing.T) {
 		{`g () => () { y = Op <a = > () }`, `1:26: found ">", expected a value: a number, a string, a tensor or a graph`},
 		{`g () => () { y = Op <a: sparse_tensor = @"sha256 0123456789abcdef"> () }`, `found the digest of an attribute that is carried only, which is not read`},
 		{"g () => () {}\n<domain: \"f\"> f (x) => (y) {}", `2:1: found "<", expected the end of the text (model-local functions are not read)`},
-		{deep, fmt.Sprintf("1:%d: graphs are nested more than 64 deep", 1+29*maxNesting)},
+		{deep, fmt.Sprintf("1:%d: graphs are nested more than %d deep", 1+29*maxDepth, maxDepth)},
 	} {
 		_, err := Parse(c.text, nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -210,12 +210,12 @@ g (float[1] x) => (float[1] y)
       float[1] v
    >
 {
-   # 2 nodes left out
+   # nodes left out: 2
    v = Mul (u, b)
    y = If (x) <then = t () => (w) {
       w = Mul (v, u)
    }>
-   # 1 nodes left out
+   # nodes left out: 1
 }
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
