@@ -40,7 +40,8 @@ func parsed(t *testing.T, text string) *Model {
 }
 
 // TestText parses the section "in" of each file, which is written as ONNX
-// allows, and compares what is printed with "out". That must be a fixed point.
+// allows, and compares what is printed with "out". That must be a fixed point, and
+// what is printed of the model's file.
 func TestText(t *testing.T) {
 	files, err := filepath.Glob("testdata/text/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -67,6 +68,17 @@ func TestText(t *testing.T) {
 			}
 			if diff := cmp.Diff(got, printed(t, parsed(t, got))); diff != "" {
 				t.Errorf("printed again (+) and before (-):\n%s", diff)
+			}
+			var file bytes.Buffer
+			if _, err := parsed(t, got).WriteTo(&file); err != nil {
+				t.Fatal(err)
+			}
+			read, err := Read(bytes.NewReader(file.Bytes()), int64(file.Len()), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(got, printed(t, read)); diff != "" {
+				t.Errorf("printed once written and read (+) and before (-):\n%s", diff)
 			}
 		})
 	}
