@@ -170,6 +170,9 @@ func (c *Call) Move(d onnxir.DType, shape []int, plan []Copy, fill *Value, xs ..
 	}
 	known, elems := c.has(append([]*Value{fill}, xs...))
 	if known {
+		if err := room(n); err != nil {
+			return nil, err
+		}
 		var f any
 		if fill != nil {
 			if f, err = fill.Numbers(); err != nil {
@@ -221,6 +224,9 @@ func (c *Call) Map(sig Sig, d onnxir.DType, compute func(n int, xs []any) (any, 
 	out := Opaque(d, shape...)
 	known, elems := c.has(xs)
 	if known {
+		if err := room(n); err != nil {
+			return nil, err
+		}
 		wide := make([]any, len(xs))
 		for i, x := range xs {
 			if wide[i], err = x.Numbers(); err != nil {
@@ -397,6 +403,16 @@ func (c *Call) size(shape []int) (int, error) {
 		n *= d
 	}
 	return n, nil
+}
+
+// maxNumbers bounds the numbers of one computed value.
+const maxNumbers = 1 << 27
+
+func room(n int) error {
+	if n > maxNumbers {
+		return fmt.Errorf("%d numbers are more than are held (%d)", n, maxNumbers)
+	}
+	return nil
 }
 
 func numbersOf(xs []*Value) ([]any, error) {

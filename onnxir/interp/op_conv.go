@@ -39,6 +39,9 @@ func conv(c *Call) ([]*Value, error) {
 	}
 	known, elems := c.has([]*Value{x, w, b})
 	if known {
+		if err := room(out.Len()); err != nil {
+			return nil, err
+		}
 		if out.num, err = c.convNumbers(g, x, w, b); err != nil {
 			return nil, err
 		}

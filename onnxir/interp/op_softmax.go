@@ -5,8 +5,51 @@ import "math"
 // softmax is exp(x - max) over its sum, along one axis. Before opset 13 it
 // flattened to two dimensions: all axes from axis on are one.
 func softmax(c *Call) ([]*Value, error) {
+	return c.softmaxLike(func(run, out []float64) {
+		top, sum := maxOf(run), 0.0
+		for j, e := range run {
+			out[j] = math.Exp(e - top)
+			sum += out[j]
+		}
+		for j := range out {
+			out[j] /= sum
+		}
+	})
+}
+
+func logSoftmax(c *Call) ([]*Value, error) {
+	return c.softmaxLike(func(run, out []float64) {
+		top, sum := maxOf(run), 0.0
+		for _, e := range run {
+			sum += math.Exp(e - top)
+		}
+		for j, e := range run {
+			out[j] = e - top - math.Log(sum)
+		}
+	})
+}
+
+// hardmax is one at the first of the largest elements, and zero elsewhere.
+func hardmax(c *Call) ([]*Value, error) {
+	return c.softmaxLike(func(run, out []float64) {
+		best := 0
+		for j, e := range run {
+			if e > run[best] {
+				best = j
+			}
+		}
+		if len(out) > 0 {
+			out[best] = 1
+		}
+	})
+}
+
+func (c *Call) softmaxLike(f func(run, out []float64)) ([]*Value, error) {
 	x, err := c.Need(0)
 	if err != nil {
+		return nil, err
+	}
+	if err := defined(x.DType, true, false); err != nil {
 		return nil, err
 	}
 	def := int64(-1)
@@ -17,32 +60,22 @@ func softmax(c *Call) ([]*Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	axes := []int{axis}
+	along := []int{axis}
 	if c.Opset < 13 {
 		for a := axis + 1; a < x.Rank(); a++ {
-			axes = append(axes, a)
+			along = append(along, a)
 		}
 	}
-	return one(c.Spread(c.Sig("axis"), x.DType, x, axes, false, func(n, k int, data any) (any, error) {
+	ordered := c.Node.OpType == "Hardmax" // which of equal elements comes first
+	return one(c.Spread(c.Sig("axis"), x.DType, x, along, ordered, func(n, k int, data any) (any, error) {
 		xs, err := toFloats(data)
 		if err != nil {
 			return nil, err
 		}
 		out := make([]float64, len(xs))
-		for i := range n {
-			run, res := xs[i*k:(i+1)*k], out[i*k:(i+1)*k]
-			top, sum := math.Inf(-1), 0.0
-			for _, e := range run {
-				top = max(top, e)
-			}
-			for j, e := range run {
-				res[j] = math.Exp(e - top)
-				sum += res[j]
-			}
-			for j := range res {
-				res[j] /= sum
-			}
+		for r := range n {
+			f(xs[r*k:(r+1)*k], out[r*k:(r+1)*k])
 		}
-		return fromFloats(dtypeOf(data), out)
+		return fromFloats(x.DType, out)
 	}))
 }

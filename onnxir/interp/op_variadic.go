@@ -64,6 +64,10 @@ func plus(a, b any, _ onnxir.DType) (any, error) {
 	return map2(a, b, func(a, b float64) float64 { return a + b }, func(a, b int64) int64 { return a + b })
 }
 
+func times(a, b any, _ onnxir.DType) (any, error) {
+	return map2(a, b, func(a, b float64) float64 { return a * b }, func(a, b int64) int64 { return a * b })
+}
+
 // unclamped hands through the operand that is clamped: exporters put it on
 // either side of its bounds, which have fewer elements.
 func (c *Call) unclamped() ([]*Value, error) {

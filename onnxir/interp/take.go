@@ -46,9 +46,14 @@ func (c *Call) take(x *Value, axis int, list []int) (*Value, error) {
 // pick gives a value of that shape whose element i, in flat order, is element
 // list[i] of x.
 func (c *Call) pick(x *Value, shape, list []int) (*Value, error) {
+	return c.Move(x.DType, shape, picks(0, list), nil, x)
+}
+
+// picks is the plan that puts element list[i] of an operand at place i.
+func picks(from int, list []int) []Copy {
 	var plan []Copy
 	for _, s := range stretches(list) {
-		plan = append(plan, Copy{Src: s.First, Dst: s.At, Extent: []int{s.Len}, SrcStride: []int{s.Step}, DstStride: []int{1}})
+		plan = append(plan, Copy{From: from, Src: s.First, Dst: s.At, Extent: []int{s.Len}, SrcStride: []int{s.Step}, DstStride: []int{1}})
 	}
-	return c.Move(x.DType, shape, plan, nil, x)
+	return plan
 }
