@@ -1,0 +1,240 @@
+package testmodels
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"anchorc/onnxir"
+)
+
+// Results is what the graph hands out.
+type Results struct {
+	// Outputs: all levels' rows [N,R,K]; flat [N,R*K]; "turned" [N,K,R]; or one
+	// output for each level.
+	Outputs string `knob:"joined|flat|turned|levels"`
+	// Early runs the scores' activation before levels are joined.
+	Early bool
+}
+
+// Dynamic is which dimensions of the input are symbols.
+type Dynamic struct {
+	Symbols string `knob:"none|batch|sizes"`
+}
+
+// apply makes the pen write for symbols, and takes back what needs numbers.
+func (s Dynamic) apply(p *pen, r *Rows, d *Decode) {
+	if s.Symbols == "none" || r.Spread == "batchless" {
+		return
+	}
+	p.batch = onnxir.Dim{Size: -1, Param: "batch"}
+	if s.Symbols == "sizes" {
+		p.since(11)
+		p.fixed = false
+		d.Units, d.Clamp = "pixels", false
+		if d.Table != "copies" {
+			d.Table = "computed"
+		}
+	}
+}
+
+// detector is what SSD and its relatives have in common: branches at each
+// level, each a convolution or a share of one, whose channels become rows.
+type detector struct {
+	*pen
+	Rows
+	Head
+	Decode
+	Results
+	image      feature
+	activation string
+	branches   []branch
+	fused      bool // one convolution a level for all branches
+	towers     int  // convolutions in each branch before the last
+	shared     bool // all levels read the same weights
+	places     []place
+	truth      Truth
+
+	maps [][]feature // by level and convolution
+}
+
+// what a branch hands out.
+var resultNames = map[string]string{"class": "scores", "box": "boxes", "landmark": "landmarks", "objectness": "objectness"}
+
+// level adds a level whose head stands on x.
+func (d *detector) level(x feature, step float64, anchors []size) {
+	i := len(d.truth.Levels)
+	l := Level{Stride: int(math.Round(float64(d.image.h) / float64(x.h))), Grid: [2]int{x.h, x.w}}
+	for a, s := range anchors {
+		anchor := Anchor{ID: anchorID(i, a)}
+		if d.Boxes != "raw" {
+			anchor.Width, anchor.Height = s.w, s.h
+		}
+		l.Anchors = append(l.Anchors, anchor)
+	}
+	weights := ""
+	if d.shared {
+		weights = "head"
+	}
+	convs := d.branches
+	if d.fused {
+		convs = []branch{fuse(d.branches)}
+	}
+	var maps []feature
+	for _, b := range convs {
+		y := x
+		for t := range d.towers {
+			name := fmt.Sprintf("head.%d.%s.tower.%d", i, b.role, t)
+			z := d.conv(name, y, conv{out: y.c, kernel: 3, pad: 1, weights: suffix(weights, fmt.Sprintf(".%s.tower.%d", b.role, t))})
+			l.FixedMACs += macs(y, z, 3, false)
+			z.v = d.relu(z.v)
+			y = z
+		}
+		maps = append(maps, d.predict(i, y, len(anchors), b, d.Head, len(convs) == 1, weights, &l))
+	}
+	d.maps = append(d.maps, maps)
+	d.places = append(d.places, place{maps[0], step, anchors})
+	d.truth.Levels = append(d.truth.Levels, l)
+}
+
+// finish writes the tail behind all levels.
+func (d *detector) finish() (*onnxir.Model, Truth) {
+	if d.Outputs == "levels" {
+		d.Boxes = "raw"
+		for i := range d.truth.Levels {
+			for a := range d.truth.Levels[i].Anchors {
+				d.truth.Levels[i].Anchors[a] = Anchor{ID: anchorID(i, a)}
+			}
+		}
+	}
+	d.truth.Activation = d.activation
+	d.truth.Expect = Prune
+	order := d.Rows.levels(len(d.places))
+	if d.fused {
+		d.finishFused(order)
+	} else {
+		for k, b := range d.branches {
+			var levels []*onnxir.Value
+			for i, pl := range d.places {
+				levels = append(levels, d.activate(d.rows(d.maps[i][k], len(pl.anchors), b.columns, d.Rows), b, d.Early && d.Spread != "flatten"))
+			}
+			if d.Outputs == "levels" {
+				for _, i := range order {
+					x := d.join(levels[i:i+1], b.columns, d.count(i), d.Rows)
+					d.result(d.activate(x, b, !d.Early || d.Spread == "flatten"), b, []int{i})
+				}
+				continue
+			}
+			x := d.join(levels, b.columns, d.count(order...), d.Rows)
+			d.result(d.activate(x, b, !d.Early || d.Spread == "flatten"), b, order)
+		}
+	}
+	return d.pen.finish(), d.truth
+}
+
+// finishFused joins rows of all columns, and takes the branches' columns apart
+// behind.
+func (d *detector) finishFused(order []int) {
+	columns := fuse(d.branches).columns
+	var levels []*onnxir.Value
+	for i, pl := range d.places {
+		levels = append(levels, d.rows(d.maps[i][0], len(pl.anchors), columns, d.Rows))
+	}
+	groups := [][]int{order}
+	if d.Outputs == "levels" {
+		groups = nil
+		for _, i := range order {
+			groups = append(groups, []int{i})
+		}
+	}
+	for _, group := range groups {
+		members := levels
+		if len(group) == 1 {
+			members = levels[group[0] : group[0]+1]
+		}
+		x := d.join(members, columns, d.count(group...), d.Rows)
+		at := int64(0)
+		for _, b := range d.branches {
+			n := int64(b.columns)
+			d.result(d.activate(d.slice(x, d.rank()-1, at, at+n), b, true), b, group)
+			at += n
+		}
+	}
+}
+
+func (d *detector) rank() int64 { return int64(d.axis() + 2) }
+
+// count is the number of rows of some levels.
+func (d *detector) count(levels ...int) int {
+	n := 0
+	for _, i := range levels {
+		n += d.places[i].m.h * d.places[i].m.w * len(d.places[i].anchors)
+	}
+	return n
+}
+
+// activate runs the scores' activation where it is due.
+func (d *detector) activate(x *onnxir.Value, b branch, due bool) *onnxir.Value {
+	switch {
+	case !due || b.role == "box" || b.role == "landmark":
+		return x
+	case b.role == "objectness", d.activation == "sigmoid":
+		return d.sigmoid(x)
+	case d.activation == "softmax":
+		return d.softmax(x, d.rank())
+	}
+	return x
+}
+
+// result hands out a branch's rows.
+func (d *detector) result(x *onnxir.Value, b branch, levels []int) {
+	rows := d.count(levels...)
+	if b.role == "box" && d.Boxes != "raw" {
+		x = d.boxes(x, d.rank(), d.Decode, d.prior(d.Priors, d.image, d.places, d.Rows, x), d.image)
+	}
+	o := Output{Name: resultNames[b.role], Kind: "rows", Axis: d.axis(), Levels: levels, Order: d.order()}
+	if d.Outputs == "levels" {
+		o.Name += fmt.Sprintf("_%d", levels[0])
+	}
+	sizes := []int{rows, b.columns}
+	switch batchless := d.axis() == 0; {
+	case d.Outputs == "flat" && batchless:
+		x = d.reshape(x, d.ints(-1))
+	case d.Outputs == "flat":
+		x = d.tail("Flatten", vals(x), onnxir.IntAttr("axis", 1))
+	case d.Outputs == "turned" && batchless:
+		x = d.transpose(x, 1, 0)
+	case d.Outputs == "turned":
+		x = d.transpose(x, 0, 2, 1)
+	}
+	switch d.Outputs {
+	case "flat":
+		o.Order, o.Columns = append(slices.Clone(o.Order), "column"), b.columns
+		sizes = []int{rows * b.columns}
+	case "turned":
+		o.Axis++
+		sizes = []int{b.columns, rows}
+	}
+	d.output(o.Name, x, d.resultType(sizes))
+	d.truth.Outputs = append(d.truth.Outputs, o)
+}
+
+// resultType declares an output: the count of rows is a symbol where it
+// follows from the image's size.
+func (d *detector) resultType(sizes []int) *onnxir.Type {
+	if !d.fixed {
+		if d.Outputs == "turned" {
+			sizes[1] = -1
+		} else {
+			sizes[0] = -1
+		}
+	}
+	if d.axis() == 0 {
+		t := onnxir.TensorType(onnxir.Float)
+		for _, n := range sizes {
+			t.Shape = append(t.Shape, onnxir.Dim{Size: int64(n)})
+		}
+		return t
+	}
+	return d.batched(sizes...)
+}
