@@ -87,6 +87,31 @@ func (g *Graph) DropOutput(v *Value) {
 	v.IsOutput = slices.Contains(g.Outputs, v)
 }
 
+// ReplaceOutput hands out v, under the name and with the declaration of old,
+// which must be an output; old gets another name.
+func (g *Graph) ReplaceOutput(old, v *Value) error {
+	i := slices.Index(g.Outputs, old)
+	if i < 0 {
+		return fmt.Errorf("value %q is no output", old.Name)
+	}
+	name := old.Name
+	if err := g.Rename(old, g.freshName(name)); err != nil {
+		return err
+	}
+	if err := g.Rename(v, name); err != nil {
+		return err
+	}
+	g.Outputs[i] = v
+	v.IsOutput = true
+	old.IsOutput = slices.Contains(g.Outputs, old)
+	if v.Type == nil && old.Type != nil {
+		t := *old.Type
+		t.Shape = slices.Clone(t.Shape)
+		v.SetType(&t)
+	}
+	return nil
+}
+
 // AddInitializer makes a value that holds t, named after it.
 func (g *Graph) AddInitializer(t *Tensor) *Value {
 	v := g.NewValue(t.Name)

@@ -100,6 +100,14 @@ func (n *Node) SetAttr(a *Attr) {
 	n.Attrs = append(n.Attrs, a)
 }
 
+// RemoveAttr takes an attribute away, if it is there.
+func (n *Node) RemoveAttr(name string) {
+	if i := slices.IndexFunc(n.Attrs, func(o *Attr) bool { return o.Name == name }); i >= 0 {
+		n.Attrs = slices.Delete(n.Attrs, i, i+1)
+		n.edited = true
+	}
+}
+
 // Attr finds an attribute by name, or nil.
 func (n *Node) Attr(name string) *Attr {
 	for _, a := range n.Attrs {

@@ -61,7 +61,7 @@ func (m *Machine) Run(ctx context.Context, g *onnxir.Graph, fed Env, want []*onn
 	nodes := Needed(g, fed, want)
 	left := map[*onnxir.Value]int{}
 	for _, n := range nodes {
-		for _, v := range captured(n) {
+		for v := range n.Reads() {
 			left[v]++
 		}
 	}
@@ -84,7 +84,7 @@ func (m *Machine) Run(ctx context.Context, g *onnxir.Graph, fed Env, want []*onn
 				return nil, err
 			}
 		}
-		for _, v := range captured(n) {
+		for v := range n.Reads() {
 			if left[v]--; left[v] == 0 {
 				delete(env, v)
 			}
@@ -127,7 +127,7 @@ func Needed(g *onnxir.Graph, fed Env, want []*onnxir.Value) []*onnxir.Node {
 			continue
 		}
 		nodes = append(nodes, n)
-		for _, v := range captured(n) {
+		for v := range n.Reads() {
 			need[v] = true
 		}
 	}
@@ -135,28 +135,6 @@ func Needed(g *onnxir.Graph, fed Env, want []*onnxir.Value) []*onnxir.Node {
 		nodes[i], nodes[j] = nodes[j], nodes[i]
 	}
 	return nodes
-}
-
-// captured lists a node's inputs and what its nested graphs read.
-func captured(n *onnxir.Node) []*onnxir.Value {
-	var vs []*onnxir.Value
-	for _, v := range n.Inputs {
-		if v != nil {
-			vs = append(vs, v)
-		}
-	}
-	for _, a := range n.Attrs {
-		for _, g := range append([]*onnxir.Graph{a.Graph}, a.Graphs...) {
-			if g == nil {
-				continue
-			}
-			vs = append(vs, g.Outputs...)
-			for _, inner := range g.Nodes {
-				vs = append(vs, captured(inner)...)
-			}
-		}
-	}
-	return vs
 }
 
 // Step runs one node: it reads its operands from env and puts its results there.

@@ -1,0 +1,335 @@
+package rewrite
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"anchorc/analyze"
+	"anchorc/onnxir"
+	"anchorc/onnxir/interp"
+)
+
+// Request says what of a detector stays.
+type Request struct {
+	// Channels says, for the output of each head convolution, which channels stay.
+	Channels map[*onnxir.Value]Channels
+	// Tables lists outputs that no head feeds and that are restricted all the same.
+	Tables map[*onnxir.Value]Keep
+}
+
+// Channels are output channels of a head convolution.
+type Channels struct {
+	Keep []int
+	// Cell lists those of Keep that belong to the cell and to no anchor: they
+	// decide nothing where they meet channels of an anchor.
+	Cell []int
+}
+
+// Result is what restriction did.
+type Result struct {
+	Dropped []string // outputs that lost every anchor
+	Gathers []Gather
+	Changes []Change
+}
+
+// Gather is a node that was put in as last resort.
+type Gather struct{ Node, Value, Why string }
+
+// Change is a value whose shape changed.
+type Change struct {
+	Name     string
+	From, To []int
+}
+
+// Error says at which node restriction failed, and why.
+type Error struct {
+	Node *onnxir.Node
+	Why  string
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("node %q (%s): %s", e.Node.Label(), e.Node.OpType, e.Why)
+}
+
+// Restrict changes the tail's graph so that it computes only what stays. On an
+// error the graph is left half changed and must be thrown away.
+func Restrict(ctx context.Context, m *onnxir.Model, tail *analyze.Tail, req Request) (*Result, error) {
+	r := &restriction{
+		g: m.Graph, tail: tail, old: tail.Shapes, opset: int(m.Opset("")), irVersion: m.IRVersion,
+		keep: map[*onnxir.Value]Keep{}, new: interp.Env{}, demanded: map[demand]*onnxir.Value{}, copies: map[*onnxir.Value]*onnxir.Value{},
+		machine: interp.Machine{Opset: m.Opset, Declared: true}, result: &Result{},
+	}
+	if err := r.fates(ctx, req); err != nil {
+		return nil, err
+	}
+	before := findDead(r.g)
+	if err := r.rewriteNodes(ctx, req); err != nil {
+		return nil, err
+	}
+	if err := r.outputs(ctx, req); err != nil {
+		return nil, err
+	}
+	sweep(r.g, before)
+	r.takeNames()
+	r.types()
+	return r.result, r.g.Sort()
+}
+
+type restriction struct {
+	g         *onnxir.Graph
+	tail      *analyze.Tail
+	opset     int
+	irVersion int64
+	machine   interp.Machine
+	result    *Result
+
+	keep map[*onnxir.Value]Keep // of values that heads reach
+	old  interp.Env             // what was known of every value before
+	new  interp.Env             // what is known now, where it differs or is new
+
+	demanded map[demand]*onnxir.Value
+	copies   map[*onnxir.Value]*onnxir.Value // restricted copies, and what they are copies of
+	made     []*onnxir.Value                 // the keys of copies, in order
+}
+
+// fates runs the tail over tags and notes what stays of every value.
+func (r *restriction) fates(ctx context.Context, req Request) error {
+	tags := interp.NewTags()
+	seeds := interp.Env{}
+	of := map[interp.Channel]fate{}
+	grids := map[[2]int]int{}
+	for _, n := range r.g.Nodes { // in the order of nodes, not of the map
+		for _, v := range n.Outputs {
+			list, isHead := req.Channels[v]
+			if v == nil || !isHead {
+				continue
+			}
+			x := r.old[v]
+			size := [2]int{x.Shape[2], x.Shape[3]}
+			if _, there := grids[size]; !there {
+				grids[size] = tags.Grid(size[0], size[1])
+			}
+			seeded, seed := tags.Seed(x, grids[size])
+			seeds[v] = seeded
+			for c := range x.Shape[1] {
+				of[interp.Channel{Seed: seed, Index: c}] = dies
+			}
+			for _, c := range list.Keep {
+				of[interp.Channel{Seed: seed, Index: c}] = stays
+			}
+			for _, c := range list.Cell {
+				of[interp.Channel{Seed: seed, Index: c}] = untouched
+			}
+			k := whole(4)
+			k.Axes[1] = list.Keep
+			k.Gone = len(list.Keep) == 0
+			r.keep[v] = k.normal(x.Shape)
+		}
+	}
+	var fates []fate
+	observe := func(n *onnxir.Node, env interp.Env) error {
+		for set := len(fates); set < tags.Sets(); set++ {
+			fates = append(fates, fateOf(tags.Channels(uint32(set)), of))
+		}
+		for _, v := range n.Outputs {
+			if v == nil || !r.tail.Carries(v) || env[v] == nil {
+				continue
+			}
+			if _, seeded := r.keep[v]; seeded {
+				continue
+			}
+			k, err := keepOf(tags.Of(env[v]), fates, env[v].Shape)
+			if err != nil {
+				return &Error{n, err.Error()}
+			}
+			r.keep[v] = k
+		}
+		return nil
+	}
+	_, err := r.tail.Run(ctx, interp.Machine{Domain: tags}, seeds, r.g.Outputs, observe)
+	return err
+}
+
+func fateOf(channels []interp.Channel, of map[interp.Channel]fate) fate {
+	f := untouched
+	for _, c := range channels {
+		switch one := of[c]; {
+		case f == untouched:
+			f = one
+		case one != untouched && one != f:
+			return torn
+		}
+	}
+	return f
+}
+
+// rewriteNodes goes through the graph in order; what it meets has restricted
+// operands already.
+func (r *restriction) rewriteNodes(ctx context.Context, req Request) error {
+	for _, n := range slices.Clone(r.g.Nodes) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		carried := slices.ContainsFunc(n.Outputs, func(v *onnxir.Value) bool { return v != nil && r.tail.Carries(v) })
+		if carried && r.gone(n) {
+			continue
+		}
+		if carried && r.concerned(n) {
+			if err := r.rule(ctx, n); err != nil {
+				return err
+			}
+		}
+		if carried && r.concerned(n) || slices.ContainsFunc(n.Inputs, func(v *onnxir.Value) bool { return v != nil && r.new[v] != nil }) {
+			if err := r.evaluate(ctx, n); err != nil {
+				return err
+			}
+		}
+		if !carried {
+			continue
+		}
+		for _, v := range n.Outputs {
+			if v == nil || r.keep[v].Gone {
+				continue
+			}
+			want, got := r.keep[v].shape(r.old[v].Shape), r.now(v).Shape
+			if !slices.Equal(want, got) {
+				return &Error{n, fmt.Sprintf("the restricted node gives shape %v, what stays has %v", got, want)}
+			}
+		}
+	}
+	return nil
+}
+
+// gone reports whether all that a node gives is gone.
+func (r *restriction) gone(n *onnxir.Node) bool {
+	for _, v := range n.Outputs {
+		if v != nil && !r.keep[v].Gone {
+			return false
+		}
+	}
+	return true
+}
+
+// concerned reports whether anything about a node changes.
+func (r *restriction) concerned(n *onnxir.Node) bool {
+	for _, v := range append(slices.Clone(n.Inputs), n.Outputs...) {
+		if v == nil {
+			continue
+		}
+		if k, there := r.keep[v]; there && !k.all() {
+			return true
+		}
+	}
+	return false
+}
+
+// now is what is known of a value in the graph as it stands.
+func (r *restriction) now(v *onnxir.Value) *interp.Value {
+	if x := r.new[v]; x != nil {
+		return x
+	}
+	return r.old[v]
+}
+
+// evaluate finds out what is known of a node's results as it stands now.
+func (r *restriction) evaluate(ctx context.Context, n *onnxir.Node) error {
+	env := interp.Env{}
+	for _, v := range n.Inputs {
+		if x := r.now(v); v != nil && x != nil {
+			env[v] = x
+		}
+	}
+	if err := r.machine.Step(ctx, n, env); err != nil {
+		return &Error{n, "restricted: " + err.Error()}
+	}
+	for _, v := range n.Outputs {
+		if v != nil {
+			r.new[v] = env[v]
+		}
+	}
+	return nil
+}
+
+// outputs drops those that lost every anchor and restricts those that no head feeds.
+func (r *restriction) outputs(ctx context.Context, req Request) error {
+	for _, v := range slices.Clone(r.g.Outputs) {
+		if k, there := r.keep[v]; there && k.Gone {
+			r.result.Dropped = append(r.result.Dropped, v.Name)
+			r.g.DropOutput(v)
+			continue
+		}
+		k, there := req.Tables[v]
+		if !there || k.all() {
+			continue
+		}
+		if k.Gone {
+			r.result.Dropped = append(r.result.Dropped, v.Name)
+			r.g.DropOutput(v)
+			continue
+		}
+		small, err := r.restricted(ctx, v, k, nil)
+		if err != nil {
+			return err
+		}
+		if err := r.g.ReplaceOutput(v, small); err != nil {
+			return err
+		}
+	}
+	if len(r.g.Outputs) == 0 {
+		return fmt.Errorf("every output lost all its anchors")
+	}
+	return nil
+}
+
+// takeNames gives restricted copies the names of what they replaced, where
+// nothing of that is left.
+func (r *restriction) takeNames() {
+	for _, v := range r.made {
+		old := r.copies[v]
+		if r.g.Value(old.Name) == nil && r.g.Value(v.Name) == v {
+			_ = r.g.Rename(v, old.Name) // the name is free
+		}
+		if v.Def != nil && old.Def != nil && v.Def.Name == "" && r.g.Index(old.Def) < 0 {
+			v.Def.Name = old.Def.Name
+		}
+	}
+}
+
+// types makes declared shapes true again.
+func (r *restriction) types() {
+	for _, n := range r.g.Nodes {
+		for _, v := range n.Outputs {
+			r.retype(v)
+		}
+	}
+	for _, v := range r.g.Inputs {
+		r.retype(v)
+	}
+}
+
+func (r *restriction) retype(v *onnxir.Value) {
+	if v == nil {
+		return
+	}
+	from := v
+	if old := r.copies[v]; old != nil {
+		from = old
+	}
+	is, was := r.new[v], r.old[from]
+	if is == nil || was == nil || slices.Equal(is.Shape, was.Shape) {
+		return
+	}
+	r.result.Changes = append(r.result.Changes, Change{v.Name, was.Shape, is.Shape})
+	if from.Type == nil || len(from.Type.Shape) != len(is.Shape) || len(was.Shape) != len(is.Shape) {
+		return
+	}
+	t := *from.Type
+	t.Shape = slices.Clone(t.Shape)
+	for i, d := range t.Shape {
+		if d.Known() && is.Shape[i] != was.Shape[i] {
+			t.Shape[i].Size = int64(is.Shape[i])
+		}
+	}
+	v.SetType(&t)
+}

@@ -1,0 +1,388 @@
+package rewrite
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"anchorc/onnxir"
+	"anchorc/onnxir/interp"
+)
+
+// rule rewrites a node of the tail, in place, so that it computes what stays
+// of its results from what stays of its operands. Each is a local lemma: the
+// restricted node of restricted operands gives the restricted result.
+func (r *restriction) rule(ctx context.Context, n *onnxir.Node) error {
+	rule := ruleOf(n.OpType)
+	if o := op(n); rule == nil && o != nil && o.Kind == interp.Maps {
+		rule = ruleMap
+	}
+	if rule == nil || op(n) == nil {
+		// Nothing to rewrite (Transpose, Squeeze, Softmax, ReduceMax): that the
+		// shapes come out right is checked, that the rows do is proved.
+		return nil
+	}
+	if err := rule(r, ctx, n); err != nil {
+		if _, is := err.(*Error); is {
+			return err
+		}
+		return &Error{n, err.Error()}
+	}
+	return nil
+}
+
+// ruleOf gives an operator's forward rule, or nil; operators that map element by
+// element have [ruleMap].
+func ruleOf(op string) func(r *restriction, ctx context.Context, n *onnxir.Node) error {
+	switch op {
+	case "BatchNormalization":
+		return ruleChannels
+	case "Concat":
+		return ruleConcat
+	case "Conv":
+		return ruleConv
+	case "Expand", "Reshape":
+		return ruleShaped
+	case "Gather":
+		return ruleGather
+	case "GatherElements":
+		return ruleSameShape
+	case "MatMul":
+		return ruleMatMul
+	case "ScatterND":
+		return ruleScatterND
+	case "Slice":
+		return ruleSlice
+	case "Split":
+		return ruleSplit
+	}
+	return nil
+}
+
+// want restricts operand i to k.
+func (r *restriction) want(ctx context.Context, n *onnxir.Node, i int, k Keep) error {
+	v, err := r.restricted(ctx, n.Inputs[i], k, n)
+	if err != nil {
+		return err
+	}
+	n.SetInput(i, v)
+	return nil
+}
+
+func ruleMap(r *restriction, ctx context.Context, n *onnxir.Node) error {
+	k := r.keep[n.Out(0)]
+	for i, v := range n.Inputs {
+		if v == nil || r.old[v] == nil {
+			continue
+		}
+		if err := r.want(ctx, n, i, k.align(r.old[v].Shape)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func ruleSameShape(r *restriction, ctx context.Context, n *onnxir.Node) error {
+	k := r.keep[n.Out(0)]
+	for i := range n.Inputs {
+		if err := r.want(ctx, n, i, k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func ruleChannels(r *restriction, ctx context.Context, n *onnxir.Node) error {
+	k := r.keep[n.Out(0)]
+	for i := range n.Inputs {
+		want := k
+		if i > 0 {
+			want = Keep{Axes: [][]int{k.axis(1)}}
+		}
+		if err := r.want(ctx, n, i, want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ruleConv is a head convolution's: its seeded output says which rows stay.
+func ruleConv(r *restriction, ctx context.Context, n *onnxir.Node) error {
+	channels := r.keep[n.Out(0)].axis(1)
+	if channels == nil {
+		return nil
+	}
+	inputs, group, err := r.convInputs(ctx, n, channels, n)
+	if err != nil {
+		return err
+	}
+	if inputs == nil {
+		return fmt.Errorf("a convolution of several groups cannot lose channels of some")
+	}
+	n.SetInputs(inputs)
+	for _, a := range group {
+		n.SetAttr(a)
+	}
+	return nil
+}
+
+// ruleConcat: operands that are gone leave.
+func ruleConcat(r *restriction, ctx context.Context, n *onnxir.Node) error {
+	k := r.keep[n.Out(0)]
+	axis := concatAxis(n, r.old[n.Out(0)].Rank())
+	var inputs []*onnxir.Value
+	at := 0
+	for _, v := range n.Inputs {
+		size := r.old[v].Shape[axis]
+		part := k.segment(axis, at, size)
+		at += size
+		if part.Gone || r.keep[v].Gone {
+			continue
+		}
+		small, err := r.restricted(ctx, v, part, n)
+		if err != nil {
+			return err
+		}
+		inputs = append(inputs, small)
+	}
+	n.SetInputs(inputs)
+	return nil
+}
+
+// ruleShaped: Reshape and Expand need the shape of what stays.
+func ruleShaped(r *restriction, ctx context.Context, n *onnxir.Node) error {
+	if n.Is("Expand") {
+		if err := r.want(ctx, n, 0, r.keep[n.Out(0)].align(r.old[n.In(0)].Shape)); err != nil {
+			return err
+		}
+	}
+	want := r.keep[n.Out(0)].shape(r.old[n.Out(0)].Shape)
+	if n.In(1) == nil { // Reshape before opset 5
+		a := n.Attr("shape")
+		if a == nil {
+			return nil
+		}
+		to := slices.Clone(a.Ints)
+		for i := range to {
+			if to[i] > 0 && i < len(want) {
+				to[i] = int64(want[i])
+			}
+		}
+		n.SetAttr(onnxir.IntsAttr("shape", to...))
+		return nil
+	}
+	v, err := r.target(ctx, n, r.now(n.In(0)), n.In(1), want, n)
+	if err != nil {
+		return err
+	}
+	if v == nil {
+		return fmt.Errorf("its shape operand cannot become %v", want)
+	}
+	n.SetInput(1, v)
+	return nil
+}
+
+// ruleMatMul: rows of the left and columns of the right operand may go.
+func ruleMatMul(r *restriction, ctx context.Context, n *onnxir.Node) error {
+	k := r.keep[n.Out(0)]
+	rank := len(k.Axes)
+	for i, v := range n.Inputs {
+		size := r.old[v].Rank()
+		if size < 2 || rank < 2 || r.tail.Carries(v) {
+			continue
+		}
+		want := k.align(r.old[v].Shape)
+		if i == 0 {
+			want.Axes[size-1] = nil
+		} else {
+			want.Axes[size-2] = nil
+		}
+		if err := r.want(ctx, n, i, want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ruleGather: indices into a restricted axis are renumbered, and those of what
+// goes leave.
+func ruleGather(r *restriction, ctx context.Context, n *onnxir.Node) error {
+	k := r.keep[n.Out(0)]
+	data, indices := r.old[n.In(0)], r.old[n.In(1)]
+	axis, err := interp.Axis(attrInt(n, "axis", 0), data.Rank())
+	if err != nil {
+		return err
+	}
+	if !r.tail.Carries(n.In(0)) {
+		return fmt.Errorf("its indices are computed by the head")
+	}
+	kept := r.keep[n.In(0)].axis(axis)
+	inIndices := Keep{Axes: slices.Clone(k.Axes[axis : axis+indices.Rank()])}
+	if kept == nil && inIndices.all() {
+		return nil
+	}
+	numbers, err := indices.Ints()
+	if err != nil {
+		return err
+	}
+	fewer := take(numbers, indices.Shape, inIndices)
+	for i, at := range fewer {
+		if at < 0 {
+			at += int64(data.Shape[axis])
+		}
+		fewer[i] = at
+		if kept != nil {
+			p, found := slices.BinarySearch(kept, int(at))
+			if !found {
+				return fmt.Errorf("index %d is of something that goes", at)
+			}
+			fewer[i] = int64(p)
+		}
+	}
+	if slices.Equal(fewer, numbers) {
+		return nil
+	}
+	v, err := r.indexConstant(n.In(1), inIndices.shape(indices.Shape), fewer, n)
+	if err != nil {
+		return err
+	}
+	n.SetInput(1, v)
+	return nil
+}
+
+// indexConstant makes the renumbered copy of an index operand.
+func (r *restriction) indexConstant(v *onnxir.Value, shape []int, numbers []int64, before *onnxir.Node) (*onnxir.Value, error) {
+	if r.dynamic(v) && r.sized() {
+		return nil, fmt.Errorf("the indices %q follow the image's size and cannot be renumbered", v.Name)
+	}
+	like := interp.Opaque(r.old[v].DType, shape...)
+	t, err := intTensor(v.Name, like, numbers)
+	if err != nil {
+		return nil, err
+	}
+	if len(shape) == 1 {
+		t.Dims[0] = int64(shape[0])
+	}
+	if v.Init != nil {
+		return r.copyInitializer(v, t)
+	}
+	made, err := r.constant(t, before)
+	if err == nil {
+		r.note(made, v)
+	}
+	return made, err
+}
+
+// sized reports whether some input has no fixed size.
+func (r *restriction) sized() bool {
+	for _, v := range r.g.Inputs {
+		if v.Init == nil && (v.Type == nil || slices.ContainsFunc(v.Type.Shape, func(d onnxir.Dim) bool { return !d.Known() })) {
+			return true
+		}
+	}
+	return false
+}
+
+// take selects numbers of a value of that shape.
+func take(numbers []int64, shape []int, k Keep) []int64 {
+	out := []int64{}
+	strides := interp.Strides(shape)
+	var walk func(axis, at int)
+	walk = func(axis, at int) {
+		if axis == len(shape) {
+			out = append(out, numbers[at])
+			return
+		}
+		if l := k.axis(axis); l != nil {
+			for _, i := range l {
+				walk(axis+1, at+i*strides[axis])
+			}
+			return
+		}
+		for i := range shape[axis] {
+			walk(axis+1, at+i*strides[axis])
+		}
+	}
+	walk(0, 0)
+	return out
+}
+
+// ruleScatterND: updates of what goes leave with their indices, and the
+// indices of what stays are renumbered.
+func ruleScatterND(r *restriction, ctx context.Context, n *onnxir.Node) error {
+	k := r.keep[n.Out(0)]
+	if err := r.want(ctx, n, 0, k); err != nil {
+		return err
+	}
+	data, indices, updates := r.old[n.In(0)], r.old[n.In(1)], r.old[n.In(2)]
+	if !indices.Static() {
+		return fmt.Errorf("its indices are not known before the model runs")
+	}
+	numbers, err := indices.Ints()
+	if err != nil {
+		return err
+	}
+	lead := indices.Rank() - 1
+	depth := indices.Shape[lead]
+	// Which places of the updates stay: as tags say where heads reach them,
+	// else those whose target stays.
+	uk, carried := r.keep[n.In(2)]
+	if !carried {
+		uk = whole(updates.Rank())
+	}
+	ik := whole(indices.Rank())
+	copy(ik.Axes, uk.Axes[:lead])
+	if !carried {
+		tuples := len(numbers) / max(depth, 1)
+		if lead != 1 {
+			return fmt.Errorf("constant updates of rank %d cannot be restricted", updates.Rank())
+		}
+		list := []int{}
+		for t := range tuples {
+			inside := true
+			for d := range depth {
+				if l := k.axis(d); l != nil {
+					_, found := slices.BinarySearch(l, int(wrap(numbers[t*depth+d], data.Shape[d])))
+					inside = inside && found
+				}
+			}
+			if inside {
+				list = append(list, t)
+			}
+		}
+		ik.Axes[0] = list
+		ik = ik.normal(indices.Shape)
+		uk.Axes[0] = ik.Axes[0]
+		for d := depth; d < data.Rank(); d++ {
+			uk.Axes[lead+d-depth] = k.Axes[d]
+		}
+	}
+	fewer := take(numbers, indices.Shape, ik)
+	for i, at := range fewer {
+		d := i % depth
+		at = wrap(at, data.Shape[d])
+		fewer[i] = at
+		if l := k.axis(d); l != nil {
+			p, found := slices.BinarySearch(l, int(at))
+			if !found {
+				return fmt.Errorf("an update that stays goes to index %d of axis %d, which goes", at, d)
+			}
+			fewer[i] = int64(p)
+		}
+	}
+	if !slices.Equal(fewer, numbers) {
+		v, err := r.indexConstant(n.In(1), ik.shape(indices.Shape), fewer, n)
+		if err != nil {
+			return err
+		}
+		n.SetInput(1, v)
+	}
+	return r.want(ctx, n, 2, uk)
+}
+
+func wrap(at int64, size int) int64 {
+	if at < 0 {
+		return at + int64(size)
+	}
+	return at
+}
