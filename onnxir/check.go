@@ -83,13 +83,14 @@ func (c *checker) survey(g *Graph) {
 	}
 }
 
-func (c *checker) complain(thing, has, want string) {
-	c.complaints = append(c.complaints, Complaint{thing, has, want})
+// complain is about a thing that long can name.
+func (c *checker) complain(thing any, has, want string) {
+	c.complaints = append(c.complaints, Complaint{long(thing), has, want})
 }
 
 func (c *checker) graph(g, outer *Graph) {
 	if g.Outer != outer {
-		c.complain(longGraph(g), "as Outer "+longGraph(g.Outer), longGraph(outer))
+		c.complain(g, "as Outer "+longGraph(g.Outer), longGraph(outer))
 	}
 	c.values(g)
 	c.interfaces(g)
@@ -100,10 +101,10 @@ func (c *checker) graph(g, outer *Graph) {
 	c.at[g] = len(g.Nodes)
 	for i, v := range g.Outputs {
 		if v == nil {
-			c.complain(longGraph(g), fmt.Sprintf("no value as output %d", i), "one")
+			c.complain(g, fmt.Sprintf("no value as output %d", i), "one")
 			continue
 		}
-		c.defined(longGraph(g), fmt.Sprintf("output %d", i), v)
+		c.defined(g, "output", i, v)
 	}
 	delete(c.at, g)
 }
@@ -120,44 +121,43 @@ func (c *checker) values(g *Graph) {
 	inputs, outputs, initializers := setOf(g.Inputs), setOf(g.Outputs), setOf(g.Initializers)
 	for _, name := range slices.Sorted(maps.Keys(g.values)) {
 		v := g.values[name]
-		thing := longValue(v)
 		if v.Name != name {
-			c.complain(thing, "that name", fmt.Sprintf("%q, under which its graph lists it", name))
+			c.complain(v, "that name", fmt.Sprintf("%q, under which its graph lists it", name))
 		}
 		if v.graph != g {
-			c.complain(thing, longGraph(v.graph)+" as its graph", longGraph(g)+", which lists it")
+			c.complain(v, longGraph(v.graph)+" as its graph", longGraph(g)+", which lists it")
 		}
 		if n := v.Def; n != nil {
 			if !c.holds(n) || n.graph != g {
-				c.complain(thing, "as Def "+longNode(n), "a node of "+longGraph(g))
+				c.complain(v, "as Def "+longNode(n), "a node of "+longGraph(g))
 			}
 			if !slices.Contains(n.Outputs, v) {
-				c.complain(thing, "as Def "+longNode(n), "a node that has it among its outputs")
+				c.complain(v, "as Def "+longNode(n), "a node that has it among its outputs")
 			}
 			if v.IsInput || v.Init != nil {
-				c.complain(thing, "a node that computes it, and is input or initializer", "one or the other")
+				c.complain(v, "a node that computes it, and is input or initializer", "one or the other")
 			}
 		}
 		if v.IsInput && !inputs[v] {
-			c.complain(thing, "IsInput true", "to be among the graph's inputs")
+			c.complain(v, "IsInput true", "to be among the graph's inputs")
 		}
 		if v.IsOutput && !outputs[v] && !c.handedOn[v] {
-			c.complain(thing, "IsOutput true", "to be among the graph's outputs")
+			c.complain(v, "IsOutput true", "to be among the graph's outputs")
 		}
 		if v.Init != nil && !initializers[v] {
-			c.complain(thing, "a tensor as Init", "to be among the graph's initializers")
+			c.complain(v, "a tensor as Init", "to be among the graph's initializers")
 		}
 		seen := map[Use]bool{}
 		for _, u := range v.uses {
 			switch {
 			case u.Node == nil || u.Input < 0 || u.Input >= len(u.Node.Inputs):
-				c.complain(thing, fmt.Sprintf("input %d of %s among its uses", u.Input, longNode(u.Node)), "an input that exists")
+				c.complain(v, fmt.Sprintf("input %d of %s among its uses", u.Input, longNode(u.Node)), "an input that exists")
 			case u.Node.Inputs[u.Input] != v:
-				c.complain(thing, fmt.Sprintf("input %d of %s among its uses", u.Input, longNode(u.Node)), "that input to be this value; it is "+longValue(u.Node.Inputs[u.Input]))
+				c.complain(v, fmt.Sprintf("input %d of %s among its uses", u.Input, longNode(u.Node)), "that input to be this value; it is "+longValue(u.Node.Inputs[u.Input]))
 			case !c.holds(u.Node):
-				c.complain(thing, longNode(u.Node)+" among its users", "a node that a graph still holds")
+				c.complain(v, longNode(u.Node)+" among its users", "a node that a graph still holds")
 			case seen[u]:
-				c.complain(thing, fmt.Sprintf("input %d of %s twice among its uses", u.Input, longNode(u.Node)), "each use once")
+				c.complain(v, fmt.Sprintf("input %d of %s twice among its uses", u.Input, longNode(u.Node)), "each use once")
 			}
 			seen[u] = true
 		}
@@ -176,108 +176,103 @@ func setOf(values []*Value) map[*Value]bool {
 func (c *checker) interfaces(g *Graph) {
 	seen := map[*Value]bool{}
 	for i, v := range g.Inputs {
-		thing := longGraph(g)
 		switch {
 		case v == nil:
-			c.complain(thing, fmt.Sprintf("no value as input %d", i), "one")
+			c.complain(g, fmt.Sprintf("no value as input %d", i), "one")
 		case seen[v]:
-			c.complain(thing, fmt.Sprintf("%s twice among its inputs", longValue(v)), "it once")
+			c.complain(g, fmt.Sprintf("%s twice among its inputs", longValue(v)), "it once")
 		case g.values[v.Name] != v:
-			c.complain(thing, fmt.Sprintf("as input %d %s", i, longValue(v)), "a value that it lists by that name")
+			c.complain(g, fmt.Sprintf("as input %d %s", i, longValue(v)), "a value that it lists by that name")
 		}
 		seen[v] = true
 	}
 	for i, v := range g.Inputs {
 		if v != nil && !v.IsInput {
-			c.complain(longGraph(g), fmt.Sprintf("as input %d %s with IsInput false", i, longValue(v)), "true")
+			c.complain(g, fmt.Sprintf("as input %d %s with IsInput false", i, longValue(v)), "true")
 		}
 	}
 	for i, v := range g.Outputs {
 		if v != nil && !v.IsOutput {
-			c.complain(longGraph(g), fmt.Sprintf("as output %d %s with IsOutput false", i, longValue(v)), "true")
+			c.complain(g, fmt.Sprintf("as output %d %s with IsOutput false", i, longValue(v)), "true")
 		}
 	}
 	clear(seen)
 	for i, v := range g.Initializers {
-		thing := longGraph(g)
 		switch {
 		case v == nil:
-			c.complain(thing, fmt.Sprintf("no value as initializer %d", i), "one")
+			c.complain(g, fmt.Sprintf("no value as initializer %d", i), "one")
 			continue
 		case seen[v]:
-			c.complain(thing, fmt.Sprintf("%s twice among its initializers", longValue(v)), "it once")
+			c.complain(g, fmt.Sprintf("%s twice among its initializers", longValue(v)), "it once")
 		case g.values[v.Name] != v:
-			c.complain(thing, fmt.Sprintf("as initializer %d %s", i, longValue(v)), "a value that it lists by that name")
+			c.complain(g, fmt.Sprintf("as initializer %d %s", i, longValue(v)), "a value that it lists by that name")
 		}
 		seen[v] = true
 		if v.Init == nil {
-			c.complain(longValue(v), "no tensor, and is an initializer", "a tensor")
+			c.complain(v, "no tensor, and is an initializer", "a tensor")
 			continue
 		}
 		if v.Init.Name != v.Name {
-			c.complain(longValue(v), fmt.Sprintf("a tensor named %q", v.Init.Name), "its own name there")
+			c.complain(v, fmt.Sprintf("a tensor named %q", v.Init.Name), "its own name there")
 		}
-		c.tensor(longValue(v), v.Init)
+		c.tensor(held{v.Init, v})
 		if v.Type != nil && !declares(v.Type, v.Init) {
-			c.complain(longValue(v), "the declared type "+typeText(v.Type), "one that its tensor fits, "+tensorTypeText(v.Init))
+			c.complain(v, "the declared type "+typeText(v.Type), "one that its tensor fits, "+tensorTypeText(v.Init))
 		}
 	}
 }
 
 func (c *checker) node(g *Graph, i int, n *Node) {
 	if n == nil {
-		c.complain(longGraph(g), fmt.Sprintf("no node at index %d", i), "one")
+		c.complain(g, fmt.Sprintf("no node at index %d", i), "one")
 		return
 	}
-	thing := longNode(n)
 	if n.graph != g {
-		c.complain(thing, longGraph(n.graph)+" as its graph", longGraph(g)+", which lists it")
+		c.complain(n, longGraph(n.graph)+" as its graph", longGraph(g)+", which lists it")
 	}
 	if c.place[n] != i {
-		c.complain(thing, fmt.Sprintf("index %d and %d in its graph", i, c.place[n]), "one place")
+		c.complain(n, fmt.Sprintf("index %d and %d in its graph", i, c.place[n]), "one place")
 	}
 	if n.OpType == "" {
-		c.complain(thing, "no operator", "one")
+		c.complain(n, "no operator", "one")
 	}
 	if c.model.Opset(n.Domain) == 0 {
-		c.complain(thing, fmt.Sprintf("domain %q, which the model does not import", n.Domain), "an opset_import for it")
+		c.complain(n, fmt.Sprintf("domain %q, which the model does not import", n.Domain), "an opset_import for it")
 	}
 	for k, v := range n.Inputs {
 		if v == nil {
 			continue
 		}
-		c.defined(thing, fmt.Sprintf("input %d", k), v)
+		c.defined(n, "input", k, v)
 		if !slices.Contains(v.uses, Use{n, k}) {
-			c.complain(longValue(v), fmt.Sprintf("not input %d of %s among its uses", k, thing), "it there")
+			c.complain(v, fmt.Sprintf("not input %d of %s among its uses", k, longNode(n)), "it there")
 		}
 	}
 	for k, v := range n.Outputs {
 		switch {
 		case v == nil:
 		case v.Def != n:
-			c.complain(thing, fmt.Sprintf("as output %d %s, whose Def is %s", k, longValue(v), longNode(v.Def)), "itself as Def")
+			c.complain(n, fmt.Sprintf("as output %d %s, whose Def is %s", k, longValue(v), longNode(v.Def)), "itself as Def")
 		case g.values[v.Name] != v:
-			c.complain(thing, fmt.Sprintf("as output %d %s, which the graph does not list by that name", k, longValue(v)), "a value that it lists")
+			c.complain(n, fmt.Sprintf("as output %d %s, which the graph does not list by that name", k, longValue(v)), "a value that it lists")
 		case slices.Index(n.Outputs, v) != k:
-			c.complain(thing, fmt.Sprintf("%s twice among its outputs", longValue(v)), "it once")
+			c.complain(n, fmt.Sprintf("%s twice among its outputs", longValue(v)), "it once")
 		}
 	}
-	seen := map[string]bool{}
-	for _, a := range n.Attrs {
+	for k, a := range n.Attrs {
 		if a == nil {
-			c.complain(thing, "a nil attribute", "none")
+			c.complain(n, "a nil attribute", "none")
 			continue
 		}
-		if seen[a.Name] {
-			c.complain(thing, fmt.Sprintf("attribute %q twice", a.Name), "it once")
+		if slices.ContainsFunc(n.Attrs[:k], func(b *Attr) bool { return b != nil && b.Name == a.Name }) {
+			c.complain(n, fmt.Sprintf("attribute %q twice", a.Name), "it once")
 		}
-		seen[a.Name] = true
-		c.attr(g, thing, a)
+		c.attr(g, inNode{a, n})
 	}
 }
 
-func (c *checker) attr(g *Graph, node string, a *Attr) {
-	thing := fmt.Sprintf("attribute %q of %s", a.Name, node)
+func (c *checker) attr(g *Graph, thing inNode) {
+	a := thing.attr
 	if a.Ref != "" {
 		return // the caller of the function gives the value
 	}
@@ -302,28 +297,31 @@ func (c *checker) attr(g *Graph, node string, a *Attr) {
 			c.complain(thing, "no tensor", "one")
 			continue
 		}
-		c.tensor(thing, t)
+		c.tensor(held{t, thing})
 	}
 }
 
-// defined looks whether v, read by thing, is in scope and there by then.
-func (c *checker) defined(thing, what string, v *Value) {
-	has := fmt.Sprintf("as %s %s", what, longValue(v))
+// defined looks whether v is in scope and there by the time that thing has it
+// as input or output (role) i.
+func (c *checker) defined(thing any, role string, i int, v *Value) {
+	wrong := func(why, want string) {
+		c.complain(thing, fmt.Sprintf("as %s %d %s%s", role, i, longValue(v), why), want)
+	}
 	at, inScope := c.at[v.graph]
 	switch {
 	case !inScope:
-		c.complain(thing, has, "a value of its graph or of one around it")
+		wrong("", "a value of its graph or of one around it")
 	case v.graph.values[v.Name] != v:
-		c.complain(thing, has+", which is no longer in its graph", "a value that is")
+		wrong(", which is no longer in its graph", "a value that is")
 	case v.Def == nil && v.Init == nil && !v.IsInput && !v.sparse:
-		c.complain(thing, has+", which nothing defines", "a node's output, a graph's input or an initializer")
+		wrong(", which nothing defines", "a node's output, a graph's input or an initializer")
 	case v.Def != nil && c.place[v.Def] >= at:
-		c.complain(thing, has+" of the later "+longNode(v.Def), "that node before it")
+		wrong(" of the later "+longNode(v.Def), "that node before it")
 	}
 }
 
-func (c *checker) tensor(holder string, t *Tensor) {
-	thing := fmt.Sprintf("tensor %q of %s", t.Name, holder)
+func (c *checker) tensor(thing held) {
+	t := thing.tensor
 	if _, ok := dtypes[t.DType]; !ok {
 		c.complain(thing, fmt.Sprintf("element type %d", int32(t.DType)), "one that ONNX knows")
 		return
@@ -387,6 +385,35 @@ func declares(t *Type, x *Tensor) bool {
 		}
 	}
 	return true
+}
+
+// inNode and held are attributes and tensors with what has them.
+type (
+	inNode struct {
+		attr *Attr
+		node *Node
+	}
+	held struct {
+		tensor *Tensor
+		by     any
+	}
+)
+
+// long names a thing in full: where it stands as well.
+func long(thing any) string {
+	switch x := thing.(type) {
+	case *Graph:
+		return longGraph(x)
+	case *Node:
+		return longNode(x)
+	case *Value:
+		return longValue(x)
+	case inNode:
+		return fmt.Sprintf("attribute %q of %s", x.attr.Name, longNode(x.node))
+	case held:
+		return fmt.Sprintf("tensor %q of %s", x.tensor.Name, long(x.by))
+	}
+	return fmt.Sprint(thing)
 }
 
 func longGraph(g *Graph) string {
