@@ -1,0 +1,140 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"anchorc/passes"
+	"anchorc/verify"
+)
+
+func (t *tool) verify() *cli.Command {
+	return &cli.Command{
+		Name:      "verify",
+		Usage:     "prove that a candidate computes the rows that a mask leaves of the original, or show where it does not",
+		ArgsUsage: "ORIGINAL CANDIDATE --mask MASK",
+		Flags:     append(maskFlags(), jsonFlag(), shapeFlag(), anchorsFlag()),
+		Action: func(c *cli.Context) error {
+			files, err := operands(c, "ORIGINAL", "CANDIDATE")
+			if err != nil {
+				return err
+			}
+			o := passes.Options{Verify: verify.All}
+			if o.Analyze, err = analysis(c); err != nil {
+				return err
+			}
+			mk, maskName, err := t.readMask(c)
+			if err != nil {
+				return err
+			}
+			original, err := open(files[0])
+			if err != nil {
+				return err
+			}
+			defer original.Close()
+			candidate, err := open(files[1])
+			if err != nil {
+				return err
+			}
+			defer candidate.Close()
+			done := t.busy("verifying " + files[1])
+			r, err := passes.Verify(c.Context, original, candidate, mk, o)
+			done()
+			if err != nil {
+				return about(err, files[0], maskName)
+			}
+			if c.Bool("json") {
+				if err := writeJSON(t.stdout, r); err != nil {
+					return err
+				}
+			} else {
+				showVerified(t.stdout, r)
+			}
+			return at(files[1], verdictOf(r.Verdict, "see what verify prints"))
+		},
+	}
+}
+
+// verdictOf gives the error that a verdict ends a command with, or nil.
+func verdictOf(v verify.Verdict, help string) error {
+	switch v {
+	case verify.Refuted:
+		return &verdictError{statusRefuted, "refuted: it computes other values than the original; " + help}
+	case verify.Unknown:
+		return &verdictError{statusUnsupported, "unknown: neither proved nor refuted; " + help}
+	}
+	return nil
+}
+
+// showVerified prints a report for people, the verdict first.
+func showVerified(w io.Writer, r *verify.Report) {
+	fmt.Fprintln(w, verdictLine(r.Verdict, r.Shapes))
+	for _, text := range r.Reasons {
+		fmt.Fprintf(w, "  %s\n", text)
+	}
+	for _, o := range r.Outputs {
+		fmt.Fprintf(w, "  output %s: %s\n", o.Name, compared(o.Rows, o.Exercised, o.MaxULP, o.MaxAbs))
+		if x := o.Worst; x != nil {
+			fmt.Fprintf(w, "    most at %s: %v in the original, %v in the candidate\n", slot(x), x.Original, x.Candidate)
+		}
+	}
+	if n := r.FirstDifference; n != nil {
+		fmt.Fprintf(w, "  the models part at %s (%s)\n", n.Node, n.OpType)
+	}
+	for _, node := range r.Unknown {
+		fmt.Fprintf(w, "  not decided: %s\n", node)
+	}
+	for _, shape := range r.Skipped {
+		fmt.Fprintf(w, "  skipped, because the original does not run there: %s\n", shape)
+	}
+	for _, text := range r.Assumed {
+		fmt.Fprintf(w, "  assumed: %s\n", text)
+	}
+}
+
+// slot says where in the original's output an element is.
+func slot(x *verify.Worst) string {
+	text := fmt.Sprintf("index %v", x.Index)
+	if x.Level >= 0 && x.Anchor >= 0 {
+		text = fmt.Sprintf("L%dA%d", x.Level, x.Anchor)
+		if x.Y >= 0 && x.X >= 0 {
+			text += fmt.Sprintf(", y %d, x %d", x.Y, x.X)
+		}
+		if x.Column >= 0 {
+			text += fmt.Sprintf(", column %d", x.Column)
+		}
+	}
+	return text
+}
+
+// showSummary prints what a report says of verification.
+func showSummary(w io.Writer, s verify.Summary) {
+	fmt.Fprintln(w, verdictLine(s.Verdict, s.Shapes))
+	if len(s.Engines) > 0 {
+		fmt.Fprintf(w, "  in numbers: %s\n", compared(s.Rows, s.Exercised, s.MaxULP, s.MaxAbs))
+	}
+}
+
+// verdictLine says the verdict and the shapes it holds at.
+func verdictLine(v verify.Verdict, shapes []string) string {
+	text := string(v)
+	if v == verify.NotAsked {
+		text = "not proved: nobody asked"
+	}
+	if len(shapes) > 0 {
+		text += " at " + strings.Join(shapes, " and ")
+	}
+	return text
+}
+
+// compared says what comparing numbers showed.
+func compared(rows, exercised, maxULP int64, maxAbs float64) string {
+	text := fmt.Sprintf("%s rows compared, %s of them driven", grouped(rows), grouped(exercised))
+	if maxULP == 0 {
+		return text + ", equal to the last bit"
+	}
+	return fmt.Sprintf("%s, differing by up to %s ulp (%.3g)", text, grouped(maxULP), maxAbs)
+}
