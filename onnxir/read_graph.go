@@ -46,7 +46,7 @@ type place struct {
 	node   *Node
 	value  *Value  // that it declares, holds or is about
 	name   string  // of the value, as it was read
-	typ    *Type   // declared here
+	typ    *Type   // of the value: as declared here and, once linked, as the value has it
 	tensor *Tensor // of an initializer
 }
 
@@ -156,12 +156,17 @@ func (d *draft) link() error {
 		if v == nil {
 			return inField(d.wrong(p, "nothing defines %q", p.name), at("output", outputs))
 		}
-		if p.typ != nil && v.graph == g {
-			v.Type = p.typ
+		if p.typ != nil && v.graph == g && !v.IsOutput {
+			v.Type = p.typ // says more than value_info, as a rule
 		}
 		p.value, v.IsOutput = v, true
 		g.Outputs = append(g.Outputs, v)
 		outputs++
+	}
+	for i := range g.file.places {
+		if p := &g.file.places[i]; p.value != nil {
+			p.typ = p.value.Type
+		}
 	}
 	for i, dn := range d.nodes {
 		p := &g.file.places[dn.place]
