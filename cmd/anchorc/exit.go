@@ -72,6 +72,8 @@ func at(where string, err error) error {
 func message(err error) string {
 	text := err.Error()
 	switch e := err.(type) {
+	case *placed:
+		return text
 	case *onnxir.FileError:
 		bare := *e
 		bare.Path = ""

@@ -74,8 +74,9 @@ func show(w io.Writer, d *analyze.Detector, path, hash string) {
 	}
 
 	fmt.Fprintf(w, "\nhead: %s\n", strings.Join(facts(d), ", "))
+	fmt.Fprintf(w, "fingerprint %s\n", d.Head.Fingerprint)
 	levels := &table{}
-	levels.row("level", "stride", "grid", "anchors", "boxes", "", "MACs", "", "convolutions (role, channels)")
+	levels.row("level", "stride", "grid", "anchors", "boxes", "share", "MACs", "share", "convolutions: role, node (channels)")
 	for i, l := range d.Head.Levels {
 		var boxes int64
 		for _, a := range l.Anchors {
@@ -87,9 +88,9 @@ func show(w io.Writer, d *analyze.Detector, path, hash string) {
 	levels.row("head", "", "", sum(d.Count()), d.Head.Boxes, "", d.Head.MACs, "", percent(d.Head.MACs, d.MACs)+" of the model's MACs")
 	levels.write(w, "  ")
 
-	fmt.Fprintln(w, "\nanchors, sizes in input pixels")
+	fmt.Fprintln(w, "\nanchors, sizes in input pixels (- where the graph has none)")
 	anchors := &table{}
-	anchors.row("id", "number", "width", "height", "boxes", "", "MACs", "")
+	anchors.row("id", "number", "width", "height", "boxes", "share", "MACs", "share")
 	number := 0
 	for _, l := range d.Head.Levels {
 		for _, a := range l.Anchors {
@@ -135,20 +136,20 @@ func facts(d *analyze.Detector) []string {
 	if len(d.Layout) > 0 {
 		list = append(list, "rows by "+strings.Join(d.Layout, ", "))
 	}
-	return append(list, d.Head.Fingerprint)
+	return list
 }
 
-// convs lists a level's head convolutions: "232 (class, 6) 246 (box, 12)".
+// convs lists a level's head convolutions: "class 232 (6), box 246 (12)".
 func convs(l analyze.Level) string {
 	var list []string
 	for _, c := range l.Convs {
-		text := fmt.Sprintf("%s (%s, %d", c.Node.Label(), c.Role, c.Channels)
+		text := fmt.Sprintf("%s %s (%d", c.Role, c.Node.Label(), c.Channels)
 		if !slices.Contains(c.Order, "anchor") {
 			text += ", of the cell"
 		}
 		list = append(list, text+")")
 	}
-	return strings.Join(list, " ")
+	return strings.Join(list, ", ")
 }
 
 // placeOf says where anchors are in an output: "axis 1: levels 0 to 3, each y, x, anchor".

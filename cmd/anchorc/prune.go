@@ -88,7 +88,7 @@ func (p pruning) checkPaths() error {
 		return at(p.out, usageError("output is there already; choose another, or give --force"))
 	}
 	if info, err := os.Stat(filepath.Dir(p.out)); err != nil {
-		return at(filepath.Dir(p.out), fmt.Errorf("%w; make the folder first", pathReason(err)))
+		return at(filepath.Dir(p.out), fmt.Errorf("%v; make the folder first", pathReason(err)))
 	} else if !info.IsDir() {
 		return at(filepath.Dir(p.out), errors.New("not a folder; choose another output"))
 	}
