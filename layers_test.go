@@ -28,6 +28,7 @@ var layers = []struct {
 	{"onnxir", "onnxir/onnxpb"},
 	{"onnxir/onnxpb", ""},
 	{"onnxir/onnxpb/gen", ""},
+	{"scripts/fetch-onnx-node-tests", ""},
 }
 
 func TestLayers(t *testing.T) {

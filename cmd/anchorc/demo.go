@@ -56,6 +56,9 @@ func (t *tool) demo() *cli.Command {
 			}
 
 			fmt.Fprintf(t.stdout, "\n$ anchorc prune %s --mask %s -o %s --report %s\n", p.in, maskPath, p.out, p.report)
+			if err := t.stdout.Flush(); err != nil { // what follows takes a moment
+				return at("standard output", err)
+			}
 			mk, err := mask.Parse(strings.NewReader(string(text)))
 			if err != nil {
 				return at(maskPath, err)
