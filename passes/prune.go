@@ -7,6 +7,7 @@ import (
 	"anchorc/analyze"
 	"anchorc/mask"
 	"anchorc/onnxir"
+	"anchorc/rewrite"
 	"anchorc/verify"
 )
 
@@ -17,26 +18,106 @@ const Version = "0.1.0"
 type Options struct {
 	Analyze analyze.Options
 	Verify  verify.Mode
+	// Watch, if not nil, sees the model after every pass.
+	Watch func(Step)
 }
 
-// Result is a pruned model, not yet written.
+// Result is a pruned model, not yet verified or written.
 type Result struct {
-	Model         *onnxir.Model
-	Report        *Report
-	Before, After *analyze.Detector
+	Model  *onnxir.Model
+	Report *Report
+
+	original *onnxir.Model
+	facts    *analyze.Detector // of the original
+	removed  [][]bool
+	options  Options
 }
 
-var errNotYet = errors.New("not yet")
+// pruning is what passes work on.
+type pruning struct {
+	model     *onnxir.Model // changed in place
+	facts     *analyze.Detector
+	selection analyze.Selection
+	removed   [][]bool
+	kept      []string // ids of the first source's anchors
+	sha256    string
+	restrict  *rewrite.Result
+	badBefore bool // the file's own graph has complaints
+}
 
-// Prune prunes.
+// Prune removes the anchors of a mask from a copy of a model. The errors of
+// what cannot be pruned are [*analyze.Refusal], of a mask that does not fit
+// [*mask.Error].
 func Prune(ctx context.Context, in *onnxir.Model, mk *mask.Mask, o Options) (*Result, error) {
-	return nil, errNotYet
+	model, err := in.Copy()
+	if err != nil {
+		return nil, err
+	}
+	facts, err := analyze.Analyze(ctx, model, o.Analyze)
+	if err != nil {
+		return nil, err
+	}
+	sum, err := in.SHA256()
+	if err != nil {
+		return nil, err
+	}
+	removed, err := mk.Resolve(facts.Count(), sum, facts.Head.Fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	p := &pruning{model: model, facts: facts, selection: facts.Select(removed), removed: removed, sha256: sum,
+		badBefore: len(onnxir.Check(model)) > 0}
+	report := &Report{Schema: "anchorc/prune/1"}
+	report.before(p, in)
+	if err := run(ctx, p, o.Watch); err != nil {
+		var at *rewrite.Error
+		if errors.As(err, &at) {
+			return nil, &analyze.Refusal{Reason: analyze.Unsupported, Node: at.Node, Found: at.Why}
+		}
+		return nil, err
+	}
+	report.after(p)
+	return &Result{Model: model, Report: report, original: in, facts: facts, removed: removed, options: o}, nil
 }
 
-// Verify judges a candidate.
-func Verify(ctx context.Context, original, candidate *onnxir.Model, mk *mask.Mask, o Options) (*verify.Report, error) {
-	return nil, errNotYet
+// restrict is the pass that removes.
+func restrict(ctx context.Context, p *pruning) error {
+	req := rewrite.Request{Channels: map[*onnxir.Value]rewrite.Channels{}, Tables: map[*onnxir.Value]rewrite.Keep{}}
+	for _, l := range p.facts.Head.Levels {
+		for _, c := range l.Convs {
+			req.Channels[c.Node.Out(0)] = rewrite.Channels{Cell: cellChannels(c)}
+		}
+	}
+	for _, c := range p.selection.Convs {
+		out := c.Node.Out(0)
+		ch := req.Channels[out]
+		ch.Keep = c.Keep
+		if len(c.Keep) == 0 {
+			ch.Cell = nil
+		}
+		req.Channels[out] = ch
+	}
+	for _, o := range p.selection.Outputs {
+		if !o.Output.Constant {
+			continue
+		}
+		k := rewrite.Keep{Axes: make([][]int, p.facts.Tail.Shapes[o.Output.Value].Rank()), Gone: len(o.Keep) == 0}
+		if len(o.Keep) < len(o.Output.Slots) {
+			k.Axes[o.Axis] = o.Keep
+		}
+		req.Tables[o.Output.Value] = k
+	}
+	var err error
+	p.restrict, err = rewrite.Restrict(ctx, p.model, p.facts.Tail, req)
+	return err
 }
 
-// Write writes a result.
-func Write(ctx context.Context, r *Result, out string, force bool) error { return errNotYet }
+func cellChannels(c analyze.HeadConv) []int {
+	var list []int
+	for ch, a := range c.Anchor {
+		if a < 0 {
+			list = append(list, ch)
+		}
+	}
+	return list
+}

@@ -1,6 +1,12 @@
 package passes
 
-import "anchorc/verify"
+import (
+	"fmt"
+
+	"anchorc/analyze"
+	"anchorc/onnxir"
+	"anchorc/verify"
+)
 
 // Report is what pruning did, as `prune --report` writes it.
 type Report struct {
@@ -54,4 +60,56 @@ type Change struct {
 	Name string `json:"name"`
 	From string `json:"from"`
 	To   string `json:"to"`
+}
+
+// before notes what the model is and what goes, before anything is changed.
+func (r *Report) before(p *pruning, in *onnxir.Model) {
+	d := p.facts
+	r.Before = Size{MACs: d.MACs, Params: d.Params, Boxes: d.Head.Boxes, HeadMACs: d.Head.MACs, Bytes: in.FileSize()}
+	r.Removed, r.Kept, r.Convs, r.Outputs = []string{}, []string{}, []Conv{}, []Output{}
+	r.DroppedOutputs, r.Gathers, r.Changed = []string{}, []Gather{}, []Change{}
+	for l, level := range d.Head.Levels {
+		left := false
+		for a, anchor := range level.Anchors {
+			if p.removed[l][a] {
+				r.Removed = append(r.Removed, anchor.ID())
+				continue
+			}
+			left = true
+			r.Kept = append(r.Kept, anchor.ID())
+			r.After.Boxes += anchor.Boxes
+			r.After.HeadMACs += anchor.MACs
+		}
+		if left {
+			r.After.HeadMACs += level.FixedMACs
+		}
+	}
+	for _, c := range p.selection.Convs {
+		conv := Conv{Node: c.Node.Label(), Keep: c.Keep}
+		if w := c.Node.In(1); w != nil {
+			conv.Weight = w.Name
+		}
+		if b := c.Node.In(2); b != nil {
+			conv.Bias = b.Name
+		}
+		r.Convs = append(r.Convs, conv)
+	}
+	for _, o := range p.selection.Outputs {
+		if o.Keep != nil {
+			r.Outputs = append(r.Outputs, Output{Name: o.Output.Value.Name, Axis: o.Axis, Keep: o.Keep})
+		}
+	}
+}
+
+// after notes what was done.
+func (r *Report) after(p *pruning) {
+	r.After.MACs = analyze.ModelMACs(p.model.Graph, p.restrict.Shapes)
+	r.After.Params = analyze.Params(p.model.Graph)
+	r.DroppedOutputs = append(r.DroppedOutputs, p.restrict.Dropped...)
+	for _, g := range p.restrict.Gathers {
+		r.Gathers = append(r.Gathers, Gather(g))
+	}
+	for _, c := range p.restrict.Changes {
+		r.Changed = append(r.Changed, Change{c.Name, fmt.Sprint(c.From), fmt.Sprint(c.To)})
+	}
 }

@@ -31,6 +31,9 @@ type Result struct {
 	Dropped []string // outputs that lost every anchor
 	Gathers []Gather
 	Changes []Change
+	// Shapes is what is known of the restricted graph's values without running
+	// it on data.
+	Shapes interp.Env
 }
 
 // Gather is a node that was put in as last resort.
@@ -57,7 +60,7 @@ func (e *Error) Error() string {
 func Restrict(ctx context.Context, m *onnxir.Model, tail *analyze.Tail, req Request) (*Result, error) {
 	r := &restriction{
 		g: m.Graph, tail: tail, old: tail.Shapes, opset: int(m.Opset("")), irVersion: m.IRVersion,
-		keep: map[*onnxir.Value]Keep{}, new: interp.Env{}, demanded: map[demand]*onnxir.Value{}, copies: map[*onnxir.Value]*onnxir.Value{},
+		keep: map[*onnxir.Value]Keep{}, new: interp.Env{}, broken: map[*onnxir.Value]error{}, demanded: map[demand]*onnxir.Value{}, copies: map[*onnxir.Value]*onnxir.Value{},
 		machine: interp.Machine{Opset: m.Opset, Declared: true}, result: &Result{},
 	}
 	if err := r.fates(ctx, req); err != nil {
@@ -71,8 +74,16 @@ func Restrict(ctx context.Context, m *onnxir.Model, tail *analyze.Tail, req Requ
 		return nil, err
 	}
 	sweep(r.g, before)
+	for _, n := range r.g.Nodes {
+		for _, v := range n.Outputs {
+			if err := r.broken[v]; err != nil && !before.nodes[n] {
+				return nil, err
+			}
+		}
+	}
 	r.takeNames()
 	r.types()
+	r.result.Shapes = r.known()
 	return r.result, r.g.Sort()
 }
 
@@ -88,6 +99,7 @@ type restriction struct {
 	old  interp.Env             // what was known of every value before
 	new  interp.Env             // what is known now, where it differs or is new
 
+	broken   map[*onnxir.Value]error // values that can no longer be computed
 	demanded map[demand]*onnxir.Value
 	copies   map[*onnxir.Value]*onnxir.Value // restricted copies, and what they are copies of
 	made     []*onnxir.Value                 // the keys of copies, in order
@@ -180,9 +192,17 @@ func (r *restriction) rewriteNodes(ctx context.Context, req Request) error {
 				return err
 			}
 		}
-		if carried && r.concerned(n) || slices.ContainsFunc(n.Inputs, func(v *onnxir.Value) bool { return v != nil && r.new[v] != nil }) {
-			if err := r.evaluate(ctx, n); err != nil {
+		if carried && r.concerned(n) || slices.ContainsFunc(n.Inputs, r.changed) {
+			err := r.evaluate(ctx, n)
+			if err != nil && carried {
 				return err
+			}
+			if err != nil {
+				// A table that follows the rows' count is restricted where it is
+				// asked for; this is what it was before, and nothing may be left of it.
+				for _, v := range n.Outputs {
+					r.broken[v] = err
+				}
 			}
 		}
 		if !carried {
@@ -224,12 +244,33 @@ func (r *restriction) concerned(n *onnxir.Node) bool {
 	return false
 }
 
-// now is what is known of a value in the graph as it stands.
+// changed reports whether a value is not what it was.
+func (r *restriction) changed(v *onnxir.Value) bool {
+	return v != nil && (r.new[v] != nil || r.broken[v] != nil)
+}
+
+// now is what is known of a value in the graph as it stands, or nil.
 func (r *restriction) now(v *onnxir.Value) *interp.Value {
+	if r.broken[v] != nil {
+		return nil
+	}
 	if x := r.new[v]; x != nil {
 		return x
 	}
 	return r.old[v]
+}
+
+// known gives what is known of all values of the graph.
+func (r *restriction) known() interp.Env {
+	env := interp.Env{}
+	for _, n := range r.g.Nodes {
+		for _, v := range append(slices.Clone(n.Inputs), n.Outputs...) {
+			if x := r.now(v); x != nil {
+				env[v] = x
+			}
+		}
+	}
+	return env
 }
 
 // evaluate finds out what is known of a node's results as it stands now.

@@ -1,0 +1,185 @@
+package passes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"anchorc/analyze"
+	"anchorc/mask"
+	"anchorc/onnxir"
+	"anchorc/verify"
+)
+
+// Verify judges whether candidate is original without the anchors of a mask.
+func Verify(ctx context.Context, original, candidate *onnxir.Model, mk *mask.Mask, o Options) (*verify.Report, error) {
+	facts, err := analyze.Analyze(ctx, original, o.Analyze)
+	if err != nil {
+		return nil, err
+	}
+	sum, err := original.SHA256()
+	if err != nil {
+		return nil, err
+	}
+	removed, err := mk.Resolve(facts.Count(), sum, facts.Head.Fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	return judge(ctx, facts, original, candidate, removed, o)
+}
+
+// judge claims of a candidate what removed says, and has it verified: at the
+// shapes of the analysis, and where those are symbolic at others as well, since
+// a constant can look right at one shape and break at the next.
+func judge(ctx context.Context, facts *analyze.Detector, original, candidate *onnxir.Model, removed [][]bool, o Options) (*verify.Report, error) {
+	claims := []verify.Claim{claim(facts, removed)}
+	var skipped []string
+	if facts.Symbolic {
+		again := o.Analyze
+		again.Shapes = otherShapes(facts.Inputs)
+		other, err := analyze.Analyze(ctx, original, again)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil:
+			skipped = append(skipped, fmt.Sprintf("%s: %v", shapesText(facts.Inputs, again.Shapes), err))
+		case !slices.Equal(other.Count(), facts.Count()):
+			skipped = append(skipped, fmt.Sprintf("%s: anchors per level are %v there", shapesText(facts.Inputs, again.Shapes), other.Count()))
+		default:
+			claims = append(claims, claim(other, removed))
+		}
+	}
+	report, err := verify.Check(ctx, original, candidate, claims, o.Verify)
+	if err != nil {
+		return nil, err
+	}
+	report.Skipped = append(report.Skipped, skipped...)
+	report.Assumed = append(report.Assumed, facts.Assumed...)
+	return report, nil
+}
+
+// claim says what pruning does to a detector at the shapes of the analysis.
+func claim(d *analyze.Detector, removed [][]bool) verify.Claim {
+	c := verify.Claim{Inputs: map[string][]int{}}
+	for _, in := range d.Inputs {
+		c.Inputs[in.Name] = in.Shape
+	}
+	s := d.Select(removed)
+	for _, k := range s.Convs {
+		c.Convs = append(c.Convs, verify.ConvClaim{Node: k.Node, Keep: k.Keep})
+	}
+	outputs := map[string]*analyze.Output{}
+	for _, k := range s.Outputs {
+		name := k.Output.Value.Name
+		outputs[name] = k.Output
+		switch {
+		case k.Keep == nil:
+			c.Outputs = append(c.Outputs, verify.OutputClaim{Name: name, Whole: true})
+		case len(k.Keep) == 0:
+			c.Dropped = append(c.Dropped, name)
+		default:
+			c.Outputs = append(c.Outputs, verify.OutputClaim{Name: name, Axis: k.Axis, Keep: k.Keep})
+		}
+	}
+	c.Place = func(output string, index []int) verify.Place {
+		o := outputs[output]
+		p := verify.Place{Level: -1, Anchor: -1, Y: -1, X: -1, Column: -1}
+		if o == nil || o.Slots == nil || o.Axis >= len(index) || index[o.Axis] >= len(o.Slots) {
+			return p
+		}
+		slot := o.Slots[index[o.Axis]]
+		p.Level, p.Anchor, p.Y, p.X = slot.Level, slot.Anchor, slot.Y, slot.X
+		if last := len(index) - 1; last != o.Axis && o.Kind == analyze.Rows {
+			p.Column = index[last]
+		}
+		return p
+	}
+	return c
+}
+
+// otherShapes gives other sizes to symbolic dimensions: a batch of two, and
+// images that are neither as large nor square.
+func otherShapes(inputs []analyze.Input) map[string][]int {
+	shapes := map[string][]int{}
+	for _, in := range inputs {
+		s := slices.Clone(in.Shape)
+		for i, d := range in.Declared {
+			switch {
+			case d.Known():
+			case i == 0 && s[i] == 1:
+				s[i] = 2
+			default:
+				s[i] = s[i]/64*32 + 64*(i%2+1) // multiples of the usual strides stay so
+			}
+		}
+		shapes[in.Name] = s
+	}
+	return shapes
+}
+
+func shapesText(inputs []analyze.Input, shapes map[string][]int) string {
+	text := ""
+	for i, in := range inputs {
+		if i > 0 {
+			text += " "
+		}
+		text += in.Name + "="
+		for k, d := range shapes[in.Name] {
+			if k > 0 {
+				text += "x"
+			}
+			text += fmt.Sprint(d)
+		}
+	}
+	return text
+}
+
+// VerdictError says that a result was not proved right and so not written.
+type VerdictError struct{ Report *verify.Report }
+
+func (e *VerdictError) Error() string {
+	return fmt.Sprintf("the pruned model is %s", e.Report.Verdict)
+}
+
+// Verify judges the result as it is in memory.
+func (r *Result) Verify(ctx context.Context) error { return r.verify(ctx, r.Model) }
+
+func (r *Result) verify(ctx context.Context, candidate *onnxir.Model) error {
+	if r.options.Verify == verify.None {
+		r.Report.Verify = verify.Summary{Verdict: verify.NotAsked, Shapes: []string{}, Engines: []verify.Engine{}}
+		return nil
+	}
+	// The facts hold nodes of the copy that was pruned.
+	facts, err := analyze.Analyze(ctx, r.original, r.options.Analyze)
+	if err != nil {
+		return err
+	}
+	report, err := judge(ctx, facts, r.original, candidate, r.removed, r.options)
+	if err != nil {
+		return err
+	}
+	r.Report.Verify = report.Summary()
+	if report.Verdict == verify.Refuted || report.Verdict == verify.Unknown {
+		return &VerdictError{report}
+	}
+	return nil
+}
+
+// Write writes the result to path, entirely or not at all, and fills in the
+// report. What is judged is the file as written, before it gets its name; on
+// any verdict but a good one nothing is left and the error is a [*VerdictError].
+func (r *Result) Write(ctx context.Context, path string, overwrite bool) error {
+	err := onnxir.Save(r.Model, path, overwrite, func(written string) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		candidate, err := onnxir.Open(written)
+		if err != nil {
+			return fmt.Errorf("what was written cannot be read again: %w", err)
+		}
+		r.Report.After.Bytes = candidate.FileSize()
+		return errors.Join(r.verify(ctx, candidate), candidate.Close())
+	})
+	return err
+}
