@@ -10,9 +10,9 @@ import (
 
 // Results is what the graph hands out.
 type Results struct {
-	// Outputs: all levels' rows [N,R,K]; flat [N,R*K]; "turned" [N,K,R]; or one
-	// output for each level.
-	Outputs string `knob:"joined|flat|turned|levels"`
+	// Outputs: all levels' rows [N,R,K]; flat [N,R*K]; "turned" [N,K,R]; [R,K] by
+	// Squeeze, or by Reshape ("bare"); or one output for each level.
+	Outputs string `knob:"joined|flat|turned|squeezed|bare|levels"`
 	// Early runs the scores' activation before levels are joined.
 	Early bool
 }
@@ -52,14 +52,12 @@ type detector struct {
 	fused      bool // one convolution a level for all branches
 	towers     int  // convolutions in each branch before the last
 	shared     bool // all levels read the same weights
+	handedOut  bool // the table is an output, and boxes are raw
 	places     []place
 	truth      Truth
 
 	maps [][]feature // by level and convolution
 }
-
-// what a branch hands out.
-var resultNames = map[string]string{"class": "scores", "box": "boxes", "landmark": "landmarks", "objectness": "objectness"}
 
 // level adds a level whose head stands on x.
 func (d *detector) level(x feature, step float64, anchors []size) {
@@ -67,7 +65,7 @@ func (d *detector) level(x feature, step float64, anchors []size) {
 	l := Level{Stride: int(math.Round(float64(d.image.h) / float64(x.h))), Grid: [2]int{x.h, x.w}}
 	for a, s := range anchors {
 		anchor := Anchor{ID: anchorID(i, a)}
-		if d.Boxes != "raw" {
+		if d.Boxes != "raw" || d.handedOut {
 			anchor.Width, anchor.Height = s.w, s.h
 		}
 		l.Anchors = append(l.Anchors, anchor)
@@ -176,65 +174,66 @@ func (d *detector) count(levels ...int) int {
 // activate runs the scores' activation where it is due.
 func (d *detector) activate(x *onnxir.Value, b branch, due bool) *onnxir.Value {
 	switch {
-	case !due || b.role == "box" || b.role == "landmark":
+	case !due || b.role == "box" || b.role == "landmark" || d.activation == "none":
 		return x
-	case b.role == "objectness", d.activation == "sigmoid":
-		return d.sigmoid(x)
-	case d.activation == "softmax":
+	case b.role == "class" && d.activation == "softmax":
 		return d.softmax(x, d.rank())
 	}
-	return x
+	return d.sigmoid(x)
 }
 
 // result hands out a branch's rows.
 func (d *detector) result(x *onnxir.Value, b branch, levels []int) {
 	rows := d.count(levels...)
-	if b.role == "box" && d.Boxes != "raw" {
+	if b.role == "box" && d.Boxes != "raw" && !d.handedOut {
 		x = d.boxes(x, d.rank(), d.Decode, d.prior(d.Priors, d.image, d.places, d.Rows, x), d.image)
 	}
-	o := Output{Name: resultNames[b.role], Kind: "rows", Axis: d.axis(), Levels: levels, Order: d.order()}
+	o := Output{Name: b.output, Kind: "rows", Axis: d.axis(), Levels: levels, Order: d.order()}
 	if d.Outputs == "levels" {
 		o.Name += fmt.Sprintf("_%d", levels[0])
 	}
-	sizes := []int{rows, b.columns}
-	switch batchless := d.axis() == 0; {
-	case d.Outputs == "flat" && batchless:
-		x = d.reshape(x, d.ints(-1))
-	case d.Outputs == "flat":
-		x = d.tail("Flatten", vals(x), onnxir.IntAttr("axis", 1))
-	case d.Outputs == "turned" && batchless:
-		x = d.transpose(x, 1, 0)
-	case d.Outputs == "turned":
-		x = d.transpose(x, 0, 2, 1)
-	}
-	switch d.Outputs {
-	case "flat":
-		o.Order, o.Columns = append(slices.Clone(o.Order), "column"), b.columns
-		sizes = []int{rows * b.columns}
-	case "turned":
-		o.Axis++
-		sizes = []int{b.columns, rows}
-	}
-	d.output(o.Name, x, d.resultType(sizes))
-	d.truth.Outputs = append(d.truth.Outputs, o)
+	d.handOut(x, o, rows, b.columns)
 }
 
-// resultType declares an output: the count of rows is a symbol where it
-// follows from the image's size.
-func (d *detector) resultType(sizes []int) *onnxir.Type {
-	if !d.fixed {
-		if d.Outputs == "turned" {
-			sizes[1] = -1
+// handOut brings rows into the form of an output.
+func (d *detector) handOut(x *onnxir.Value, o Output, rows, columns int) {
+	batchless := d.axis() == 0
+	form := d.Outputs
+	if (form == "squeezed" || form == "bare") && (batchless || !d.batch.Known()) {
+		form = "joined"
+	}
+	sizes := []int{rows, columns}
+	switch form {
+	case "flat":
+		if batchless {
+			x = d.reshape(x, d.ints(-1))
 		} else {
-			sizes[0] = -1
+			x = d.tail("Flatten", vals(x), onnxir.IntAttr("axis", 1))
 		}
-	}
-	if d.axis() == 0 {
-		t := onnxir.TensorType(onnxir.Float)
-		for _, n := range sizes {
-			t.Shape = append(t.Shape, onnxir.Dim{Size: int64(n)})
+		o.Order, o.Columns = append(slices.Clone(o.Order), "column"), columns
+		sizes = []int{rows * columns}
+	case "turned":
+		if batchless {
+			x = d.transpose(x, 1, 0)
+		} else {
+			x = d.transpose(x, 0, 2, 1)
 		}
-		return t
+		o.Axis++
+		sizes = []int{columns, rows}
+	case "squeezed":
+		x = d.squeeze(x, 0)
+		o.Axis, batchless = 0, true
+	case "bare":
+		x = d.reshape(x, d.ints(-1, int64(columns)))
+		o.Axis, batchless = 0, true
 	}
-	return d.batched(sizes...)
+	if !d.fixed { // the count of rows follows from the image's size
+		sizes[slices.Index(sizes, slices.Max(sizes))] = -1
+	}
+	t := d.batched(sizes...)
+	if batchless {
+		t.Shape = t.Shape[1:]
+	}
+	d.output(o.Name, x, t)
+	d.truth.Outputs = append(d.truth.Outputs, o)
 }

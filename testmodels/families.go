@@ -4,5 +4,10 @@ package testmodels
 func Families() []Family {
 	return []Family{
 		family[SSD]("ssd"),
+		family[Ultraface]("ultraface"),
+		family[RetinaNet]("retinanet"),
+		family[YuNet]("yunet"),
+		family[SCRFD]("scrfd"),
+		family[HandedOut]("handed out"),
 	}
 }

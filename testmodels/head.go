@@ -19,6 +19,7 @@ type Head struct {
 // branch is what the convolutions of one role have in common.
 type branch struct {
 	role    string
+	output  string // its name
 	columns int
 	// sizes is the column of a box's width, with its height behind: what stands
 	// behind the convolution leaves zeros there, so that boxes keep their sizes.
@@ -29,15 +30,16 @@ type branch struct {
 const noSizes = -1
 
 var (
-	boxBranch      = branch{"box", 4, 2}
-	landmarkBranch = branch{"landmark", 10, noSizes}
+	boxBranch      = branch{"box", "boxes", 4, 2}
+	landmarkBranch = branch{"landmark", "landmarks", 10, noSizes}
+	objectBranch   = branch{"objectness", "objectness", 1, noSizes}
 )
 
-func classBranch(columns int) branch { return branch{"class", columns, noSizes} }
+func classBranch(columns int) branch { return branch{"class", "scores", columns, noSizes} }
 
 // fuse makes one branch of several.
 func fuse(branches []branch) branch {
-	all := branch{"all", 0, noSizes}
+	all := branch{"all", "map", 0, noSizes}
 	for _, b := range branches {
 		if b.sizes != noSizes {
 			all.sizes = all.columns + b.sizes
