@@ -17,6 +17,7 @@ type Call struct {
 
 	m   *Machine
 	ctx context.Context
+	env Env   // what nested graphs may capture
 	err error // the first attribute of a wrong kind
 }
 
@@ -48,6 +49,21 @@ func (c *Call) NeedInts(i int) ([]int64, error) {
 		return nil, &SelectorError{Node: c.Node, Input: i}
 	}
 	return v.Ints()
+}
+
+// shapeOnly reports whether operand i decides where elements go, but nobody
+// follows those of xs: then the shape of the result is all there is to know.
+func (c *Call) shapeOnly(i int, xs ...*Value) bool {
+	v := c.Arg(i)
+	if v == nil || v.Static() || v.Elems != nil {
+		return false
+	}
+	for _, x := range xs {
+		if x.Elems != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // SelectorError says that an operand which decides where elements go is

@@ -139,7 +139,7 @@ func Needed(g *onnxir.Graph, fed Env, want []*onnxir.Value) []*onnxir.Node {
 
 // Step runs one node: it reads its operands from env and puts its results there.
 func (m *Machine) Step(ctx context.Context, n *onnxir.Node, env Env) error {
-	c := &Call{Node: n, m: m, ctx: ctx, In: make([]*Value, len(n.Inputs))}
+	c := &Call{Node: n, m: m, ctx: ctx, env: env, In: make([]*Value, len(n.Inputs))}
 	for i, v := range n.Inputs {
 		if v == nil {
 			continue

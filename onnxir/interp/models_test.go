@@ -2,6 +2,7 @@ package interp_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -67,6 +68,16 @@ func TestShapesOfRealModels(t *testing.T) {
 				}
 				return nil
 			})
+			var selector *interp.SelectorError
+			var unsupported *interp.UnsupportedError
+			switch {
+			case errors.As(err, &selector) && interp.Lookup("", selector.Node.OpType).Kind == interp.Selects:
+				t.Logf("ends at a selector: %v", err)
+				return
+			case errors.As(err, &unsupported) && unsupported.Domain != "":
+				t.Logf("ends at an operator that is not ONNX's: %v", err)
+				return
+			}
 			if why := broken[filepath.Base(file)]; why != "" {
 				if err == nil || !strings.Contains(err.Error(), why) {
 					t.Errorf("%v, want %q", err, why)

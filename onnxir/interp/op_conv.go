@@ -33,11 +33,17 @@ func conv(c *Call) ([]*Value, error) {
 	if b != nil && (b.Rank() != 1 || b.Shape[0] != g.OutChans) {
 		return nil, fmt.Errorf("bias has shape %v, want %d elements", b.Shape, g.OutChans)
 	}
+	return one(c.convolution(g, x, w, b))
+}
+
+// convolution gives the result of operands that fit the geometry.
+func (c *Call) convolution(g *ConvGeometry, x, w, b *Value) (*Value, error) {
 	out := Opaque(x.DType, append([]int{g.Batch, g.OutChans}, g.Out...)...)
 	if _, err := c.size(out.Shape); err != nil {
 		return nil, err
 	}
 	known, elems := c.has([]*Value{x, w, b})
+	var err error
 	if known {
 		if err := room(out.Len()); err != nil {
 			return nil, err
@@ -47,37 +53,46 @@ func conv(c *Call) ([]*Value, error) {
 		}
 	}
 	if elems {
-		if out.Elems, err = c.m.Domain.Conv(convSig(c), g, x, w, b); err != nil {
+		// What a channel sums is in the geometry; so is the count of groups.
+		if out.Elems, err = c.m.Domain.Conv(c.Sig("group", "kernel_shape"), g, x, w, b); err != nil {
 			return nil, err
 		}
 	}
-	return []*Value{out}, nil
+	return out, nil
 }
 
-// convNumbers computes in float32, whatever the type.
+// convNumbers computes in float32 whatever the floating-point type, and
+// integers in int64.
 func (c *Call) convNumbers(g *ConvGeometry, x, w, b *Value) (any, error) {
-	xs, err := float32s(x)
-	if err != nil {
-		return nil, err
-	}
-	ws, err := float32s(w)
-	if err != nil {
-		return nil, err
-	}
-	var bs []float32
-	if b != nil {
-		if bs, err = float32s(b); err != nil {
+	if !x.DType.IsFloat() {
+		y, err := convolve(c, g, x.Ints, w.Ints, b.intsOrNone, func(rows, depth, cols int, w, columns, out []int64) {
+			copy(out, products(w, columns, 1, rows, depth, cols))
+		})
+		if err != nil {
 			return nil, err
 		}
+		return fromInts(x.DType, y)
 	}
-	y, err := c.convolve(g, xs, ws, bs)
+	y, err := convolve(c, g, x.float32s, w.float32s, b.float32s, gemm32)
 	if err != nil || x.DType == onnxir.Float {
 		return y, err
 	}
 	return fromFloats(x.DType, convert[float32, float64](y))
 }
 
-func float32s(v *Value) ([]float32, error) {
+// gemm32 multiplies row-major matrices.
+func gemm32(rows, depth, cols int, w, columns, out []float32) {
+	blas32.Gemm(blas.NoTrans, blas.NoTrans, 1,
+		blas32.General{Rows: rows, Cols: depth, Stride: depth, Data: w},
+		blas32.General{Rows: depth, Cols: cols, Stride: cols, Data: columns},
+		0, blas32.General{Rows: rows, Cols: cols, Stride: cols, Data: out})
+}
+
+// float32s gives the numbers of a known value in float32; none of nil.
+func (v *Value) float32s() ([]float32, error) {
+	if v == nil {
+		return nil, nil
+	}
 	data, err := v.Numbers()
 	if err != nil {
 		return nil, err
@@ -92,6 +107,13 @@ func float32s(v *Value) ([]float32, error) {
 	return convert[float64, float32](wide), nil
 }
 
+func (v *Value) intsOrNone() ([]int64, error) {
+	if v == nil {
+		return nil, nil
+	}
+	return v.Ints()
+}
+
 // maxColumns bounds the elements of the matrix of windows that is built at once.
 const maxColumns = 1 << 20
 
@@ -99,10 +121,22 @@ const maxColumns = 1 << 20
 // of the result, holding the window of the input that the cell sums, for some
 // cells at a time. Each element is summed in the order of channels and kernel
 // alone, so that it does not depend on which others are computed.
-func (c *Call) convolve(g *ConvGeometry, x, w, b []float32) ([]float32, error) {
+func convolve[T float32 | int64](c *Call, g *ConvGeometry, operandX, operandW, operandB func() ([]T, error), multiply func(rows, depth, cols int, w, columns, out []T)) ([]T, error) {
+	x, err := operandX()
+	if err != nil {
+		return nil, err
+	}
+	w, err := operandW()
+	if err != nil {
+		return nil, err
+	}
+	b, err := operandB()
+	if err != nil {
+		return nil, err
+	}
 	inCells, outCells, kernel := count(g.In), count(g.Out), count(g.Kernel)
 	inChans, outChans := g.Channels/g.Group, g.OutChans/g.Group
-	out := make([]float32, g.Batch*g.OutChans*outCells)
+	out := make([]T, g.Batch*g.OutChans*outCells)
 	depth := inChans * kernel
 	if depth == 0 || len(out) == 0 {
 		addBias(out, b, g.OutChans, outCells)
@@ -110,7 +144,7 @@ func (c *Call) convolve(g *ConvGeometry, x, w, b []float32) ([]float32, error) {
 	}
 	cells := c.cells(outCells)
 	width := min(max(maxColumns/depth, 1), len(cells))
-	columns, product := make([]float32, depth*width), make([]float32, outChans*width)
+	columns, product := make([]T, depth*width), make([]T, outChans*width)
 	for len(cells) > 0 {
 		if err := c.ctx.Err(); err != nil {
 			return nil, err
@@ -132,10 +166,7 @@ func (c *Call) convolve(g *ConvGeometry, x, w, b []float32) ([]float32, error) {
 						}
 					}
 				}
-				blas32.Gemm(blas.NoTrans, blas.NoTrans, 1,
-					blas32.General{Rows: outChans, Cols: depth, Stride: depth, Data: w[group*outChans*depth:]},
-					blas32.General{Rows: depth, Cols: len(some), Stride: len(some), Data: columns},
-					0, blas32.General{Rows: outChans, Cols: len(some), Stride: len(some), Data: product})
+				multiply(outChans, depth, len(some), w[group*outChans*depth:(group+1)*outChans*depth], columns, product)
 				for ch := range outChans {
 					channel := group*outChans + ch
 					to := out[(n*g.OutChans+channel)*outCells:]
@@ -152,7 +183,7 @@ func (c *Call) convolve(g *ConvGeometry, x, w, b []float32) ([]float32, error) {
 	return out, nil
 }
 
-func addBias(out, b []float32, channels, cells int) {
+func addBias[T float32 | int64](out, b []T, channels, cells int) {
 	if b == nil || cells == 0 || channels == 0 {
 		return
 	}
@@ -162,12 +193,18 @@ func addBias(out, b []float32, channels, cells int) {
 }
 
 // cells lists the cells of a map of n that are computed: all, or as many as
-// the machine is told, evenly spread.
+// the machine is told.
 func (c *Call) cells(n int) []int {
-	some := n
 	if c.m.Cells > 0 {
-		some = min(n, c.m.Cells)
+		return SampledCells(n, c.m.Cells)
 	}
+	return SampledCells(n, n)
+}
+
+// SampledCells lists the cells, in flat order, of a map of n that a machine
+// computes whose Cells is limit: evenly spread.
+func SampledCells(n, limit int) []int {
+	some := min(n, limit)
 	list := make([]int, some)
 	for i := range list {
 		list[i] = i * n / some

@@ -19,6 +19,10 @@ func gather(c *Call) ([]*Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	shape := slices.Concat(x.Shape[:axis], indices.Shape, x.Shape[axis+1:])
+	if c.shapeOnly(1, x) {
+		return []*Value{Opaque(x.DType, shape...)}, nil
+	}
 	list, err := c.indices(1, x.Shape[axis])
 	if err != nil {
 		return nil, err
@@ -27,7 +31,7 @@ func gather(c *Call) ([]*Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return one(c.Reshape(taken, slices.Concat(x.Shape[:axis], indices.Shape, x.Shape[axis+1:])))
+	return one(c.Reshape(taken, shape))
 }
 
 // indices gives operand i as indices into an axis of that extent, negative
@@ -67,6 +71,9 @@ func gatherElements(c *Call) ([]*Value, error) {
 	indices, err := c.Need(1)
 	if err != nil {
 		return nil, err
+	}
+	if c.shapeOnly(1, x) {
+		return []*Value{Opaque(x.DType, indices.Shape...)}, nil
 	}
 	places, err := c.elementPlaces(x.Shape, 1)
 	if err != nil {
@@ -123,11 +130,18 @@ func gatherND(c *Call) ([]*Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	places, inner, err := c.slicePlaces(x.Shape, 1, int(c.Int("batch_dims", 0)))
+	inner, err := c.sliceShape(x.Shape, indices.Shape, int(c.Int("batch_dims", 0)))
 	if err != nil {
 		return nil, err
 	}
 	shape := slices.Concat(indices.Shape[:indices.Rank()-1], inner)
+	if c.shapeOnly(1, x) {
+		return []*Value{Opaque(x.DType, shape...)}, nil
+	}
+	places, err := c.slicePlaces(x.Shape, 1, int(c.Int("batch_dims", 0)))
+	if err != nil {
+		return nil, err
+	}
 	if _, err := c.size(shape); err != nil {
 		return nil, err
 	}
@@ -139,32 +153,34 @@ func gatherND(c *Call) ([]*Value, error) {
 	return one(c.Move(x.DType, shape, plan, nil, x))
 }
 
-// slicePlaces gives where, in a value of that shape, the slices start that the
-// rows of operand i point at, and what shape a slice has.
-func (c *Call) slicePlaces(shape []int, i, batch int) (places, inner []int, err error) {
-	indices, err := c.Need(i)
-	if err != nil {
-		return nil, nil, err
+// sliceShape gives the shape of the slices of a value of that shape at which
+// the rows of the indices point.
+func (c *Call) sliceShape(shape, indices []int, batch int) ([]int, error) {
+	rank := len(indices)
+	if rank < 1 || batch < 0 || batch >= rank || batch > len(shape) {
+		return nil, fmt.Errorf("indices have shape %v, batch_dims is %d", indices, batch)
 	}
-	if indices.Rank() < 1 || batch < 0 || batch >= indices.Rank() || batch > len(shape) {
-		return nil, nil, fmt.Errorf("indices have shape %v, batch_dims is %d", indices.Shape, batch)
+	if !slices.Equal(indices[:batch], shape[:batch]) {
+		return nil, fmt.Errorf("indices have shape %v, data %v: they must agree on %d axes", indices, shape, batch)
 	}
-	if !slices.Equal(indices.Shape[:batch], shape[:batch]) {
-		return nil, nil, fmt.Errorf("indices have shape %v, data %v: they must agree on %d axes", indices.Shape, shape, batch)
-	}
-	depth := indices.Shape[indices.Rank()-1]
+	depth := indices[rank-1]
 	if depth < 1 || batch+depth > len(shape) {
-		return nil, nil, fmt.Errorf("indices have shape %v, data %v: rows of indices are too long or empty", indices.Shape, shape)
+		return nil, fmt.Errorf("indices have shape %v, data %v: rows of indices are too long or empty", indices, shape)
 	}
+	return shape[batch+depth:], nil
+}
+
+// slicePlaces gives where those slices start, for indices in operand i.
+func (c *Call) slicePlaces(shape []int, i, batch int) ([]int, error) {
 	given, err := c.NeedInts(i)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	inner = shape[batch+depth:]
+	indices := c.In[i].Shape
+	depth := indices[len(indices)-1]
 	strides := Strides(shape)
-	rows := len(given) / depth
-	places = make([]int, rows)
-	perBatch := max(rows/max(count(shape[:batch]), 1), 1)
+	places := make([]int, len(given)/depth)
+	perBatch := max(len(places)/max(count(shape[:batch]), 1), 1)
 	for r := range places {
 		if batch > 0 {
 			places[r] = r / perBatch * strides[batch-1]
@@ -172,10 +188,10 @@ func (c *Call) slicePlaces(shape []int, i, batch int) (places, inner []int, err 
 		for k, index := range given[r*depth : (r+1)*depth] {
 			at, err := inRange(index, shape[batch+k])
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 			places[r] += at * strides[batch+k]
 		}
 	}
-	return places, inner, nil
+	return places, nil
 }

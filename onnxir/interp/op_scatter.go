@@ -18,12 +18,19 @@ func scatterND(c *Call) ([]*Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	places, inner, err := c.slicePlaces(x.Shape, 1, 0)
+	inner, err := c.sliceShape(x.Shape, indices.Shape, 0)
 	if err != nil {
 		return nil, err
 	}
 	if want := slices.Concat(indices.Shape[:indices.Rank()-1], inner); !slices.Equal(updates.Shape, want) {
 		return nil, fmt.Errorf("updates have shape %v, want %v", updates.Shape, want)
+	}
+	if c.shapeOnly(1, x, updates) {
+		return []*Value{Opaque(x.DType, x.Shape...)}, nil
+	}
+	places, err := c.slicePlaces(x.Shape, 1, 0)
+	if err != nil {
+		return nil, err
 	}
 	n := count(inner)
 	if reduction := c.Str("reduction", "none"); reduction != "none" {
@@ -54,6 +61,9 @@ func scatterElements(c *Call) ([]*Value, error) {
 	}
 	if !slices.Equal(updates.Shape, indices.Shape) {
 		return nil, fmt.Errorf("updates have shape %v, indices %v", updates.Shape, indices.Shape)
+	}
+	if c.shapeOnly(1, x, updates) {
+		return []*Value{Opaque(x.DType, x.Shape...)}, nil
 	}
 	places, err := c.elementPlaces(x.Shape, 1)
 	if err != nil {
