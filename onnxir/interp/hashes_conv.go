@@ -35,7 +35,7 @@ func (h *Hashes) Conv(sig Sig, g *ConvGeometry, x, w, b *Value) (Elems, error) {
 		channels := make([]Hash, g.OutChans)
 		in, out := g.Channels/g.Group, g.OutChans/g.Group
 		for group := range g.Group {
-			over := seed.withAll(input.channels[group*in : (group+1)*in])
+			over := seed.Fold(input.channels[group*in : (group+1)*in])
 			for c := group * out; c < (group+1)*out; c++ {
 				channels[c] = row(c, over)
 			}
@@ -75,7 +75,7 @@ func (h *Hashes) weightRows(w *Value, channels int) ([]Hash, error) {
 	}
 	rows, n := make([]Hash, channels), len(elems)/max(channels, 1)
 	for c := range rows {
-		rows[c] = h.key("conv", "computed weight").withAll(elems[c*n : (c+1)*n])
+		rows[c] = h.key("conv", "computed weight").Fold(elems[c*n : (c+1)*n])
 	}
 	return rows, nil
 }

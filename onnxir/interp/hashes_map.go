@@ -225,7 +225,7 @@ func (h *Hashes) channelParts(x *Value, operand *hashed, rank int) ([]Hash, erro
 		part := h.key("part", "constant").withInts(wide[2:])
 		for b := range n {
 			first := (b*channels + c) * spatial
-			part = part.withAll(elems[first : first+spatial])
+			part = part.Fold(elems[first : first+spatial])
 		}
 		parts[c] = part
 	}
@@ -260,7 +260,7 @@ func (h *Hashes) digest(v *Value, rows int) ([]Hash, error) {
 			return nil, err
 		}
 		for i := range rows {
-			list = append(list, h.key("digest", v.DType.String()).withAll(elems[i*n/rows:(i+1)*n/rows]))
+			list = append(list, h.key("digest", v.DType.String()).Fold(elems[i*n/rows:(i+1)*n/rows]))
 		}
 	} else {
 		w := newRowDigests(n / rows * bits / 8)

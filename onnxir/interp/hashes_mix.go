@@ -43,8 +43,8 @@ func (h Hash) withInts(list []int) Hash {
 	return h
 }
 
-// withAll is the hash of h followed by a list, its length included.
-func (h Hash) withAll(list []Hash) Hash {
+// Fold is the hash of h followed by a list, its length included.
+func (h Hash) Fold(list []Hash) Hash {
 	h = h.withInt(uint64(len(list)))
 	for _, x := range list {
 		h = h.with(x)

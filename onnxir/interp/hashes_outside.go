@@ -128,7 +128,7 @@ func (o *outside) node(n *onnxir.Node) error {
 		e.Channels, err = o.elementwise(n, operands, e.Shape)
 	}
 	if e.Channels != nil {
-		e.Whole = o.h.key("whole", "").withInt(uint64(e.DType)).withInts(e.Shape).withAll(e.Channels)
+		e.Whole = o.h.key("whole", "").withInt(uint64(e.DType)).withInts(e.Shape).Fold(e.Channels)
 	}
 	return err
 }

@@ -1,0 +1,117 @@
+package verify
+
+import (
+	"fmt"
+	"strings"
+
+	"anchorc/onnxir"
+)
+
+// Claim says what pruning did to an original model fed with inputs of certain
+// shapes.
+type Claim struct {
+	// Inputs gives the shape of every input that must be fed, by name.
+	Inputs map[string][]int
+	// Convs gives, for each head convolution of the original, what it keeps.
+	Convs []ConvClaim
+	// Outputs gives, for every output of the original that is not dropped, what
+	// it keeps.
+	Outputs []OutputClaim
+	// Dropped names the outputs that lost all they held, and are gone.
+	Dropped []string
+	// Place, if not nil, says what an element of an original's output is, given
+	// its index on each axis.
+	Place func(output string, index []int) Place
+}
+
+// ConvClaim is a convolution of the original and the output channels that stay.
+type ConvClaim struct {
+	Node *onnxir.Node
+	Keep []int // rising
+}
+
+// OutputClaim is an output of the original and what of it stays.
+type OutputClaim struct {
+	Name  string
+	Whole bool  // all of it does: it carries no anchors
+	Axis  int   // otherwise, these indices along this axis
+	Keep  []int // rising
+}
+
+// Place is where an element of an output stands in terms of anchors; -1 where
+// that has no meaning.
+type Place struct{ Level, Anchor, Y, X, Column int }
+
+// Shapes gives the claim's input shapes for people, such as "images=1x3x640x640".
+func (c *Claim) shapes(g *onnxir.Graph) string {
+	var parts []string
+	for _, v := range g.Inputs {
+		if shape, ok := c.Inputs[v.Name]; ok {
+			parts = append(parts, v.Name+"="+dims(shape))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+func dims(shape []int) string {
+	if len(shape) == 0 {
+		return "scalar"
+	}
+	parts := make([]string, len(shape))
+	for i, d := range shape {
+		parts[i] = fmt.Sprint(d)
+	}
+	return strings.Join(parts, "x")
+}
+
+// place gives what an element is.
+func (c *Claim) place(output string, index []int) Place {
+	if c.Place != nil {
+		return c.Place(output, index)
+	}
+	return Place{-1, -1, -1, -1, -1}
+}
+
+// removed reports whether a convolution of the original keeps nothing.
+func (c *ConvClaim) removed() bool { return len(c.Keep) == 0 }
+
+// keptShape is the shape of what stays of an output of that shape.
+func (o *OutputClaim) keptShape(shape []int) ([]int, error) {
+	if o.Whole {
+		return shape, nil
+	}
+	if o.Axis < 0 || o.Axis >= len(shape) {
+		return nil, fmt.Errorf("the claim names axis %d of output %q, whose shape is %v", o.Axis, o.Name, shape)
+	}
+	last := -1
+	for _, k := range o.Keep {
+		if k <= last || k >= shape[o.Axis] {
+			return nil, fmt.Errorf("the claim keeps index %d of output %q after %d, of %d along axis %d", k, o.Name, last, shape[o.Axis], o.Axis)
+		}
+		last = k
+	}
+	kept := append([]int{}, shape...)
+	kept[o.Axis] = len(o.Keep)
+	return kept, nil
+}
+
+// along gives, for an output of that shape, the axis along which it is
+// compared and the indices that stay.
+func (o *OutputClaim) along(shape []int) (axis int, keep []int) {
+	if !o.Whole {
+		return o.Axis, o.Keep
+	}
+	for i, d := range shape { // the longest axis: rows, as a rule
+		if d > shape[axis] {
+			axis = i
+		}
+	}
+	n := 1
+	if len(shape) > 0 {
+		n = shape[axis]
+	}
+	for i := range n {
+		keep = append(keep, i)
+	}
+	return axis, keep
+}

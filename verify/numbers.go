@@ -1,0 +1,376 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"anchorc/onnxir"
+	"anchorc/onnxir/interp"
+)
+
+// numbers is what both tails give in numbers, at the shapes of one claim.
+type numbers struct {
+	outputs []Output
+	// different says that an output, or a head convolution, gave another number.
+	different bool
+	reasons   []string
+	cells     int // of a convolution's output that were computed at most
+}
+
+// Bounds on what is computed in numbers: cells of a convolution's output, and
+// multiply-accumulates in all.
+const (
+	maxCells = 4096
+	minCells = 64
+	maxMACs  = 1 << 30
+)
+
+// compute runs both tails in numbers, on the same random values at the cut and
+// on zeros, and compares rows and the outputs of head convolutions.
+func (c *comparison) compute(ctx context.Context) (*numbers, error) {
+	n := &numbers{cells: c.cells()}
+	for i, o := range c.claim.Outputs {
+		_, keep := o.along(c.shapes[i])
+		n.outputs = append(n.outputs, Output{Name: o.Name, Rows: int64(len(keep))})
+	}
+	convs := c.headConvs()
+	random := map[interp.Hash]*interp.Value{}
+	drive := func(e *interp.Expr) (*interp.Value, error) {
+		if random[e.Whole] == nil {
+			x, err := randomValue(e)
+			if err != nil {
+				return nil, err
+			}
+			random[e.Whole] = x
+		}
+		return random[e.Whole], nil
+	}
+	if err := c.computeOn(ctx, n, n.cells, drive, convs, true); err != nil {
+		return nil, err
+	}
+	// With zeros at the cut a head convolution gives its bias, of which decoding
+	// may round the last bits away: the convolutions' own outputs tell.
+	zero := func(e *interp.Expr) (*interp.Value, error) {
+		if !e.DType.IsFloat() {
+			return drive(e)
+		}
+		return interp.Zeros(interp.Opaque(e.DType, e.Shape...))
+	}
+	if err := c.computeOn(ctx, n, minCells, zero, convs, len(convs) == 0); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// computeOn runs both tails on what feed gives.
+func (c *comparison) computeOn(ctx context.Context, n *numbers, cells int, feed func(*interp.Expr) (*interp.Value, error), convs []headConv, outputs bool) error {
+	run := func(s *side) (interp.Env, error) {
+		fed, err := s.feed(feed)
+		if err != nil {
+			return nil, err
+		}
+		var want []*onnxir.Value
+		if outputs {
+			want = append(want, s.outputs...)
+		}
+		for _, h := range convs {
+			if s == c.original {
+				want = append(want, h.original)
+			} else {
+				want = append(want, h.candidate)
+			}
+		}
+		return s.run(ctx, &interp.Machine{Opset: s.model.Opset, Cells: cells}, fed, want, nil, nil)
+	}
+	originals, err := run(c.original)
+	if err != nil {
+		return fmt.Errorf("original: %w", err)
+	}
+	candidates, err := run(c.candidate)
+	if err != nil {
+		return fmt.Errorf("candidate: %w", err)
+	}
+	for i := range c.claim.Outputs {
+		if !outputs {
+			break
+		}
+		o := &c.claim.Outputs[i]
+		axis, keep := o.along(c.shapes[i])
+		d, err := differ(originals[c.original.outputs[i]], candidates[c.candidate.outputs[i]], axis, keep)
+		if err != nil {
+			return fmt.Errorf("output %q: %w", o.Name, err)
+		}
+		n.note(c.claim, i, d)
+	}
+	for _, h := range convs {
+		a, b := originals[h.original], candidates[h.candidate]
+		d, err := differ(a, b, 1, h.keep)
+		if err != nil {
+			return fmt.Errorf("convolution %q: %w", h.original.Def.Label(), err)
+		}
+		if d.count > 0 && !n.different {
+			n.reasons = append(n.reasons, fmt.Sprintf("head convolution %q gives %v at %v, in the candidate %v", h.original.Def.Label(), d.original, d.index, d.candidate))
+		}
+		n.different = n.different || d.count > 0
+	}
+	return nil
+}
+
+// note adds what one comparison of an output showed.
+func (n *numbers) note(claim *Claim, output int, d difference) {
+	if d.count == 0 {
+		return
+	}
+	o := &n.outputs[output]
+	n.different = true
+	o.MaxAbs = max(o.MaxAbs, d.maxAbs)
+	if o.Worst == nil || d.maxULP > o.MaxULP {
+		p := claim.place(o.Name, d.index)
+		o.Worst = &Worst{p.Level, p.Anchor, p.Y, p.X, p.Column, d.index, Number(d.original), Number(d.candidate)}
+	}
+	o.MaxULP = max(o.MaxULP, d.maxULP)
+}
+
+// headConv is a head convolution that both tails compute.
+type headConv struct {
+	original, candidate *onnxir.Value
+	keep                []int
+}
+
+// headConvs finds the claimed convolutions that keep something and that the
+// candidate has by the same name of node or result.
+func (c *comparison) headConvs() []headConv {
+	computed := map[*onnxir.Value]bool{}
+	byName := map[string]*onnxir.Node{}
+	for _, s := range []*side{c.original, c.candidate} {
+		for _, n := range s.tail() {
+			if !n.Is("Conv") {
+				continue
+			}
+			computed[n.Out(0)] = true
+			if s == c.candidate && n.Name != "" {
+				byName[n.Name] = n
+			}
+		}
+	}
+	var list []headConv
+	for _, claim := range c.claim.Convs {
+		a := claim.Node.Out(0)
+		if a == nil || claim.removed() || !computed[a] {
+			continue
+		}
+		b := c.candidate.model.Graph.Value(a.Name)
+		if n := byName[claim.Node.Name]; !computed[b] && n != nil {
+			b = n.Out(0)
+		}
+		if b != nil && computed[b] {
+			list = append(list, headConv{a, b, claim.Keep})
+		}
+	}
+	return list
+}
+
+// cells gives how many cells of a convolution may be computed, so that both
+// tails stay within bounds.
+func (c *comparison) cells() int {
+	for cells := maxCells; cells > minCells; cells /= 2 {
+		macs := 0
+		for _, s := range []*side{c.original, c.candidate} {
+			for _, n := range s.tail() {
+				if !n.Is("Conv") || n.In(1) == nil || n.Out(0) == nil {
+					continue
+				}
+				w, y := s.exprs[n.In(1)], s.exprs[n.Out(0)]
+				if w == nil || y == nil || len(w.Shape) < 3 || len(y.Shape) < 3 {
+					continue
+				}
+				macs += y.Shape[0] * product(w.Shape) * min(cells, product(y.Shape[2:]))
+			}
+		}
+		if macs <= maxMACs {
+			return cells
+		}
+	}
+	return minCells
+}
+
+// randomValue gives numbers that depend on nothing but what the value is: the
+// same for both models. They are spread widely, so as to drive heads hard.
+func randomValue(e *interp.Expr) (*interp.Value, error) {
+	rnd := rand.New(rand.NewPCG(e.Whole.A, e.Whole.B))
+	n := product(e.Shape)
+	known := func(data any) (*interp.Value, error) { return interp.Known(e.DType, e.Shape, data), nil }
+	wide := func() float64 { return rnd.NormFloat64() * math.Ldexp(1, rnd.IntN(5)-2) }
+	switch e.DType {
+	case onnxir.Float:
+		return known(fill(n, func() float32 { return float32(wide()) }))
+	case onnxir.Double:
+		return known(fill(n, wide))
+	case onnxir.Float16:
+		return known(fill(n, func() onnxir.F16 { return onnxir.NewF16(float32(wide())) }))
+	case onnxir.BFloat16:
+		return known(fill(n, func() onnxir.BF16 { return onnxir.NewBF16(float32(wide())) }))
+	case onnxir.Bool:
+		return known(fill(n, func() bool { return rnd.IntN(2) == 1 }))
+	case onnxir.Uint8:
+		return known(fill(n, func() uint8 { return uint8(rnd.IntN(256)) }))
+	case onnxir.Int8:
+		return known(fill(n, func() int8 { return int8(rnd.IntN(256) - 128) }))
+	case onnxir.Int32:
+		return known(fill(n, func() int32 { return int32(rnd.IntN(256)) }))
+	case onnxir.Int64:
+		return known(fill(n, func() int64 { return int64(rnd.IntN(256)) }))
+	}
+	return nil, fmt.Errorf("no random numbers of type %v", e.DType)
+}
+
+func fill[T any](n int, f func() T) []T {
+	x := make([]T, n)
+	for i := range x {
+		x[i] = f()
+	}
+	return x
+}
+
+func product(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+// difference is what comparing two values showed.
+type difference struct {
+	count               int // of elements that differ
+	maxULP              int64
+	maxAbs              float64
+	index               []int // in the original, of the element that differs most in ulp
+	original, candidate float64
+}
+
+// differ compares those indices of a along an axis with all of b.
+func differ(a, b *interp.Value, axis int, keep []int) (difference, error) {
+	var d difference
+	want := slices.Clone(a.Shape)
+	if len(want) > 0 {
+		want[axis] = len(keep)
+	}
+	if !slices.Equal(want, b.Shape) || a.DType != b.DType {
+		return d, fmt.Errorf("%v%v, want %v%v", b.DType, b.Shape, a.DType, want)
+	}
+	x, err := a.Numbers()
+	if err != nil {
+		return d, err
+	}
+	y, err := b.Numbers()
+	if err != nil {
+		return d, err
+	}
+	at := -1 // flat, in a
+	note := func(i int, p, q float64, ulp int64) {
+		d.count++
+		abs := math.Abs(p - q)
+		if math.IsNaN(abs) || math.IsInf(abs, 0) {
+			abs, ulp = math.MaxFloat64, math.MaxInt64
+		}
+		d.maxAbs = max(d.maxAbs, abs)
+		if at < 0 || ulp > d.maxULP {
+			at, d.maxULP, d.original, d.candidate = i, ulp, p, q
+		}
+	}
+	each := func(f func(i, j, n int)) {
+		next := 0
+		for k, row := range rowsOf(a.Shape, axis) {
+			if next == len(keep) || keep[next] != k {
+				continue
+			}
+			for o, first := range row.starts {
+				f(first, (o*len(keep)+next)*row.inner, row.inner)
+			}
+			next++
+		}
+	}
+	if x, ok := x.([]float32); ok {
+		y := y.([]float32)
+		each(func(i, j, n int) {
+			for k := range n {
+				if p, q := x[i+k], y[j+k]; p != q && (p == p || q == q) {
+					note(i+k, float64(p), float64(q), apart(ordered(int64(math.Float32bits(p)), 32), ordered(int64(math.Float32bits(q)), 32)))
+				}
+			}
+		})
+	} else {
+		p, err := a.Floats()
+		if err != nil {
+			return d, err
+		}
+		q, err := b.Floats()
+		if err != nil {
+			return d, err
+		}
+		ulp := ulpOf(a.DType)
+		each(func(i, j, n int) {
+			for k := range n {
+				if p, q := p[i+k], q[j+k]; p != q && (p == p || q == q) {
+					note(i+k, p, q, ulp(p, q))
+				}
+			}
+		})
+	}
+	if at >= 0 {
+		d.index = make([]int, len(a.Shape))
+		for i := len(a.Shape) - 1; i >= 0; i-- {
+			d.index[i] = at % a.Shape[i]
+			at /= a.Shape[i]
+		}
+	}
+	return d, nil
+}
+
+// ulpOf gives the distance of two numbers of a type in units in the last
+// place; for integers it is their difference.
+func ulpOf(d onnxir.DType) func(p, q float64) int64 {
+	switch d {
+	case onnxir.Double:
+		return func(p, q float64) int64 {
+			return apart(ordered(int64(math.Float64bits(p)), 64), ordered(int64(math.Float64bits(q)), 64))
+		}
+	case onnxir.Float16:
+		bits := func(x float64) int64 { return ordered(int64(onnxir.NewF16(float32(x))), 16) }
+		return func(p, q float64) int64 { return apart(bits(p), bits(q)) }
+	case onnxir.BFloat16:
+		bits := func(x float64) int64 { return ordered(int64(onnxir.NewBF16(float32(x))), 16) }
+		return func(p, q float64) int64 { return apart(bits(p), bits(q)) }
+	}
+	return func(p, q float64) int64 {
+		if diff := math.Abs(p - q); diff < math.MaxInt64 {
+			return int64(diff)
+		}
+		return math.MaxInt64
+	}
+}
+
+// ordered maps the bits of a floating-point number to an integer in the order
+// of numbers, neighbours one apart, both zeros 0.
+func ordered(bits int64, width uint) int64 {
+	sign := int64(1) << (width - 1)
+	if bits&sign != 0 {
+		return -(bits &^ sign)
+	}
+	return bits
+}
+
+// apart is the distance of two integers, at most the largest int64.
+func apart(a, b int64) int64 {
+	if a < b {
+		a, b = b, a
+	}
+	if d := a - b; d >= 0 {
+		return d
+	}
+	return math.MaxInt64
+}

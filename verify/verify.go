@@ -1,0 +1,274 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"anchorc/onnxir"
+	"anchorc/onnxir/interp"
+)
+
+// Options are what Check may be told.
+type Options struct {
+	Mode Mode
+	// Version is that of the program, for the report.
+	Version string
+}
+
+// comparison is the two models under one claim.
+type comparison struct {
+	original, candidate *side
+	claim               *Claim
+	// shapes are those of the original's outputs, in the order of the claim.
+	shapes [][]int
+}
+
+// Check judges a candidate by what each claim says of it, one claim for each
+// set of input shapes. What speaks against the candidate is in the report; an
+// error says that it could not be judged: a file that cannot be read, or ctx
+// that is done.
+func Check(ctx context.Context, original, candidate *onnxir.Model, claims []Claim, o Options) (*Report, error) {
+	start := time.Now()
+	r := &Report{
+		Schema: "anchorc/verify/1", Verdict: NotAsked,
+		Shapes: []string{}, Skipped: []string{}, Engines: []Engine{}, Outputs: []Output{},
+		Unknown: []string{}, Reasons: []string{}, Assumed: []string{},
+	}
+	if o.Mode == None {
+		return r, nil
+	}
+	j := &judge{report: r, mode: o.Mode}
+	if o.Mode != Proof {
+		r.Engines = []Engine{{"anchorc", o.Version}}
+	}
+	a, b := newSide(original), newSide(candidate)
+	for i := range claims {
+		if err := j.judge(ctx, &comparison{original: a, candidate: b, claim: &claims[i]}); err != nil {
+			return nil, err
+		}
+	}
+	j.conclude()
+	r.Seconds = time.Since(start).Seconds()
+	return r, nil
+}
+
+// judge gathers what the claims lead to.
+type judge struct {
+	report  *Report
+	mode    Mode
+	refuted bool
+	open    bool // something could not be decided
+}
+
+// unknown notes why something could not be decided.
+func (j *judge) unknown(why string, nodes ...*onnxir.Node) {
+	j.open = true
+	j.reason(why)
+	for _, n := range nodes {
+		j.report.Unknown = add(j.report.Unknown, n.Label())
+	}
+}
+
+func (j *judge) reason(why string) { j.report.Reasons = add(j.report.Reasons, why) }
+
+func (j *judge) assume(what string) { j.report.Assumed = add(j.report.Assumed, what) }
+
+// add appends what is not there yet.
+func add(list []string, text string) []string {
+	if text == "" || slices.Contains(list, text) {
+		return list
+	}
+	return append(list, text)
+}
+
+func (j *judge) conclude() {
+	r := j.report
+	switch {
+	case j.refuted:
+		r.Verdict = Refuted
+	case j.open || len(r.Shapes) == 0:
+		r.Verdict = Unknown
+	case j.mode != Numbers:
+		r.Verdict, r.Proved = Proved, true
+	}
+}
+
+// judge judges the candidate by one claim.
+func (j *judge) judge(ctx context.Context, c *comparison) error {
+	where := c.claim.shapes(c.original.model.Graph)
+	if why := sameInputs(c.original.model.Graph, c.candidate.model.Graph); why != "" {
+		j.unknown(why)
+		return nil
+	}
+	if err := c.outside(ctx); err != nil {
+		return err
+	}
+	if why := c.lookUp(); why != nil {
+		j.unknown(why.Error())
+		return nil
+	}
+	for i, v := range c.original.outputs {
+		if c.shapes[i] == nil {
+			j.report.Skipped = append(j.report.Skipped, where)
+			j.reason(fmt.Sprintf("at %s: the original's output %q has no shape that is known before it runs", where, v.Name))
+			return nil
+		}
+	}
+	j.report.Shapes = append(j.report.Shapes, where)
+	if !j.interfaces(c) {
+		return nil
+	}
+	tagged, grids, err := c.checkClaim(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		j.undecided("the claim cannot be checked by tags", err)
+		tagged = nil
+	} else {
+		for _, text := range tagged.assumed {
+			j.assume(text)
+		}
+		for _, text := range tagged.broken {
+			j.refuted = true
+			j.reason(text)
+		}
+	}
+	c.findCuts()
+	proved, err := j.proof(ctx, c)
+	if err != nil {
+		return err
+	}
+	return j.numbers(ctx, c, proved, tagged, grids)
+}
+
+// proof compares by hashes, and reports whether the rows are proved equal.
+func (j *judge) proof(ctx context.Context, c *comparison) (bool, error) {
+	if j.mode == Numbers {
+		return false, nil
+	}
+	p, err := c.prove(ctx)
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	if err != nil {
+		j.undecided("hashes cannot follow a tail", err)
+		return false, nil
+	}
+	if len(p.structural) > 0 {
+		j.assume(fmt.Sprintf("%d nodes are steered by integers that floating-point arithmetic computes; they hold as computed here (first at %q)", len(p.structural), p.structural[0].Label()))
+	}
+	if p.proved {
+		return true, nil
+	}
+	nodes, err := c.parting(ctx)
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	if len(nodes) == 0 { // the original computes all of it, and hands it out elsewhere
+		for i, v := range c.candidate.outputs {
+			if slices.Contains(p.unequal, c.claim.Outputs[i].Name) && v.Def != nil {
+				nodes = append(nodes, v.Def)
+			}
+		}
+	}
+	if err == nil && len(nodes) > 0 && j.report.FirstDifference == nil {
+		j.report.FirstDifference = &Difference{nodes[0].Label(), nodes[0].OpType}
+	}
+	for _, name := range p.unequal {
+		j.unknown(fmt.Sprintf("output %q: not every row is computed by the expression it had in the original", name), nodes...)
+	}
+	for _, n := range p.opaque {
+		j.unknown("", n)
+	}
+	return false, nil
+}
+
+// numbers compares what both models compute.
+func (j *judge) numbers(ctx context.Context, c *comparison, proved bool, tagged *tagged, grids [][2]int) error {
+	if j.mode == Proof {
+		return nil
+	}
+	n, err := c.compute(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		// A proof does without numbers; they only guard it.
+		if j.reason("numbers were not compared: " + err.Error()); !proved {
+			j.open = true
+		}
+		return nil
+	}
+	for i := range n.outputs {
+		if tagged != nil {
+			n.outputs[i].Exercised = c.exercised(tagged.rows[i], grids, n.cells)
+		}
+	}
+	j.merge(n.outputs)
+	for _, text := range n.reasons {
+		j.reason(text)
+	}
+	j.refuted = j.refuted || n.different
+	return nil
+}
+
+// merge adds a shape's outputs to the report.
+func (j *judge) merge(outputs []Output) {
+	for _, o := range outputs {
+		i := slices.IndexFunc(j.report.Outputs, func(p Output) bool { return p.Name == o.Name })
+		if i < 0 {
+			j.report.Outputs = append(j.report.Outputs, o)
+			continue
+		}
+		p := &j.report.Outputs[i]
+		if p.Worst == nil || o.MaxULP > p.MaxULP {
+			p.Worst = o.Worst
+		}
+		p.MaxULP, p.MaxAbs = max(p.MaxULP, o.MaxULP), max(p.MaxAbs, o.MaxAbs)
+	}
+}
+
+// undecided notes an error, and the node where it happened.
+func (j *judge) undecided(what string, err error) {
+	var at *interp.NodeError
+	if errors.As(err, &at) {
+		j.unknown(what+": "+err.Error(), at.Node)
+		return
+	}
+	j.unknown(what + ": " + err.Error())
+}
+
+// outside hashes both models, one beside the other.
+func (c *comparison) outside(ctx context.Context) error {
+	done := make(chan error, 1)
+	go func() {
+		err := c.candidate.outside(ctx, c.claim.Inputs)
+		if err != nil {
+			err = fmt.Errorf("candidate: %w", err)
+		}
+		done <- err
+	}()
+	err := c.original.outside(ctx, c.claim.Inputs)
+	if err != nil {
+		err = fmt.Errorf("original: %w", err)
+	}
+	return errors.Join(err, <-done)
+}
+
+// findCuts finds where both tails begin. What only a removed convolution
+// computes is not looked into.
+func (c *comparison) findCuts() {
+	removed := map[*onnxir.Value]bool{}
+	for _, conv := range c.claim.Convs {
+		if conv.removed() {
+			removed[conv.Node.Out(0)] = true
+		}
+	}
+	inOriginal, inCandidate := c.original.common(), c.candidate.common()
+	c.original.findCut(inCandidate, removed)
+	c.candidate.findCut(inOriginal, nil)
+}
