@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
@@ -33,7 +34,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		err = app.RunContext(ctx, append([]string{app.Name}, args...))
 	}
 	if flushed := t.stdout.Flush(); err == nil && flushed != nil {
-		err = at("standard output", flushed)
+		err = at(app.Name+": standard output", &fs.PathError{Op: "write", Path: "standard output", Err: pathReason(flushed)})
 	}
 	if err == nil {
 		return statusDone
@@ -75,7 +76,8 @@ func (t *tool) app() *cli.App {
 			t.version(),
 			t.help(),
 		},
-		HideHelpCommand: true, // ours is in the list
+		HideHelpCommand: true, // ours is in the list, which costs the flag as well
+		Flags:           []cli.Flag{cli.HelpFlag},
 	}
 	for _, c := range app.Commands {
 		c.OnUsageError = usageProblem

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -14,7 +16,6 @@ import (
 	"anchorc/analyze"
 	"anchorc/mask"
 	"anchorc/onnxir"
-	"anchorc/onnxir/interp"
 )
 
 // The exit statuses.
@@ -68,6 +69,9 @@ func at(where string, err error) error {
 	return &placed{where, err}
 }
 
+// outputErrors say that a path was no good choice for an output; the text around them has the path.
+var outputErrors = []error{onnxir.ErrExists, onnxir.ErrSameFile, onnxir.ErrNotRegular}
+
 // message gives an error's text without the path that [placed] has in front.
 func message(err error) string {
 	text := err.Error()
@@ -82,6 +86,11 @@ func message(err error) string {
 		text = e.Err.Error()
 	case *os.LinkError:
 		text = e.Err.Error()
+	}
+	for _, taken := range outputErrors {
+		if errors.Is(err, taken) {
+			text = taken.Error() + "; choose another output"
+		}
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -114,17 +123,18 @@ func errorLine(program string, err error) string {
 func statusOf(err error) int {
 	var verdict *verdictError
 	is := func(target any) bool { return errors.As(err, target) }
+	taken := slices.ContainsFunc(outputErrors, func(e error) bool { return errors.Is(err, e) })
 	switch {
 	case errors.Is(err, context.Canceled):
 		return statusInterrupted
 	case is(&verdict):
 		return verdict.status
-	case is(new(usageError)), is(new(*mask.Error)), is(new(*analyze.ShapeError)):
+	case is(new(usageError)), is(new(*mask.Error)), is(new(*analyze.ShapeError)), taken:
 		return statusUsage
-	case is(new(*analyze.Refusal)), is(new(*interp.NodeError)), is(new(*interp.UnsupportedError)), is(new(*interp.SelectorError)):
-		return statusUnsupported
+	case is(new(*onnxir.FileError)), is(new(*fs.PathError)), is(new(*os.LinkError)), is(new(*os.SyscallError)), errors.Is(err, io.ErrUnexpectedEOF):
+		return statusUnreadable
 	}
-	return statusUnreadable
+	return statusUnsupported // an [analyze.Refusal], or something that a pass could not do
 }
 
 // usageProblem takes flag errors from the library.

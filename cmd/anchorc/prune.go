@@ -87,10 +87,11 @@ func (p pruning) checkPaths() error {
 	case err == nil && !p.force:
 		return at(p.out, usageError("output is there already; choose another, or give --force"))
 	}
-	if info, err := os.Stat(filepath.Dir(p.out)); err != nil {
-		return at(filepath.Dir(p.out), fmt.Errorf("%v; make the folder first", pathReason(err)))
+	dir := filepath.Dir(p.out)
+	if info, err := os.Stat(dir); err != nil {
+		return at(dir, &fs.PathError{Op: "stat", Path: dir, Err: fmt.Errorf("%v; make the folder first", pathReason(err))})
 	} else if !info.IsDir() {
-		return at(filepath.Dir(p.out), errors.New("not a folder; choose another output"))
+		return at(dir, &fs.PathError{Op: "stat", Path: dir, Err: errors.New("not a folder; choose another output")})
 	}
 	return nil
 }
@@ -124,18 +125,23 @@ func (t *tool) pruneFile(ctx context.Context, p pruning, mk *mask.Mask, maskName
 	defer m.Close()
 	done := t.busy("pruning " + p.in)
 	r, err := passes.Prune(ctx, m, mk, p.options)
+	switch {
+	case err != nil:
+	case p.dryRun:
+		err = r.Verify(ctx)
+	default:
+		err = r.Write(ctx, p.out, p.force)
+	}
 	done()
-	if err != nil {
+	var bad *passes.VerdictError
+	switch {
+	case errors.As(err, &bad):
+		showVerified(t.stdout, bad.Report)
+		return nil, at(p.in, verdictOf(bad.Report.Verdict, "nothing was written"))
+	case r == nil:
 		return nil, about(err, p.in, maskName)
-	}
-	if refused := verdictOf(r.Report.Verify.Verdict, "nothing was written"); refused != nil {
-		showPruned(t.stdout, r.Report)
-		return nil, at(p.in, refused)
-	}
-	if !p.dryRun {
-		if err := passes.Write(ctx, r, p.out, p.force); err != nil {
-			return nil, at(p.out, err)
-		}
+	case err != nil:
+		return nil, at(p.out, err)
 	}
 	if p.report != "" {
 		if err := writeReport(p.report, r.Report); err != nil {

@@ -132,9 +132,9 @@ func verdictLine(v verify.Verdict, shapes []string) string {
 
 // compared says what comparing numbers showed.
 func compared(rows, exercised, maxULP int64, maxAbs float64) string {
-	text := fmt.Sprintf("%s rows compared, %s of them driven", grouped(rows), grouped(exercised))
+	text := fmt.Sprintf("%s of %s rows computed", grouped(exercised), grouped(rows))
 	if maxULP == 0 {
 		return text + ", equal to the last bit"
 	}
-	return fmt.Sprintf("%s, differing by up to %s ulp (%.3g)", text, grouped(maxULP), maxAbs)
+	return fmt.Sprintf("%s, up to %s ulp apart (%.3g)", text, grouped(maxULP), maxAbs)
 }

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"anchorc/onnxir"
+)
+
+// A file cut off anywhere is refused with one line: status 4, or 3 where what is left still parses.
+func TestTruncated(t *testing.T) {
+	dir := t.TempDir()
+	whole, cut := filepath.Join(dir, "whole.onnx"), filepath.Join(dir, "cut.onnx")
+	if err := onnxir.Save(tiny(), whole, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, said := runQuietly("inspect", whole); status != statusDone {
+		t.Fatalf("the whole file: status %d, %s", status, said)
+	}
+	for n := len(data) - 1; n >= 0; n-- {
+		if err := os.WriteFile(cut, data[:n], 0o666); err != nil {
+			t.Fatal(err)
+		}
+		status, said := runQuietly("inspect", cut)
+		if status != statusUnreadable && status != statusUnsupported {
+			t.Errorf("%d of %d bytes: status %d, %q", n, len(data), status, said)
+		}
+		if strings.Count(said, "\n") != 1 || !strings.HasPrefix(said, "inspect: "+cut+": ") {
+			t.Errorf("%d of %d bytes: %q", n, len(data), said)
+		}
+	}
+}
+
+// runQuietly gives the exit status and standard error.
+func runQuietly(args ...string) (int, string) {
+	var stdout, stderr bytes.Buffer
+	status := run(args, strings.NewReader(""), &stdout, &stderr)
+	return status, stderr.String()
+}
+
+// A result that cannot be printed is no success.
+func TestFullOutput(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tiny.onnx")
+	if err := onnxir.Save(tiny(), path, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	status := run([]string{"inspect", path, "--json"}, strings.NewReader(""), fullDisk{}, &stderr)
+	if want := "anchorc: standard output: no space left\n"; status != statusUnreadable || stderr.String() != want {
+		t.Errorf("status %d, %q, want %q", status, stderr.String(), want)
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left") }
