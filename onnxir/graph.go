@@ -23,8 +23,6 @@ type Graph struct {
 
 	values map[string]*Value
 	file   *graphFile // nil for a graph made in memory
-	// reordered says that Nodes is no longer in file order and must be written as it stands.
-	reordered bool
 }
 
 // NewGraph gives an empty graph. outer is the graph around it, or nil.

@@ -78,12 +78,7 @@ func (g *Graph) Sort() error {
 			}
 		}
 	}
-	for i, n := range order {
-		if g.Nodes[i] != n {
-			g.Nodes, g.reordered = order, true
-			break
-		}
-	}
+	g.Nodes = order
 	return nil
 }
 

@@ -242,7 +242,6 @@ func (r *reader) sort(g *Graph) error {
 
 // settle takes the present state of the nodes, of nested graphs too, as that of the file.
 func (g *Graph) settle() {
-	g.reordered = false
 	g.file.nodes = slices.Clone(g.Nodes)
 	for _, n := range g.Nodes {
 		for sub := range n.Subgraphs() {
