@@ -192,3 +192,145 @@ func (c *Call) scaleAndShift(x, scale, b *Value) (*Value, error) {
 		return map2(y, xs[2], func(a, b float64) float64 { return a + b }, nil)
 	}, operands...)
 }
+
+// groupNormalization standardises groups of channels. Scale and bias were one
+// a group before version 21, and are one a channel since.
+func groupNormalization(c *Call) ([]*Value, error) {
+	x, err := c.Need(0)
+	if err != nil {
+		return nil, err
+	}
+	groups := int(c.Int("num_groups", 0))
+	if x.Rank() < 3 || groups < 1 || x.Shape[1]%groups != 0 {
+		return nil, fmt.Errorf("input has shape %v, num_groups is %d", x.Shape, groups)
+	}
+	each := x.Shape[1] / groups
+	parts, err := c.Reshape(x, []int{x.Shape[0], groups, each * count(x.Shape[2:])})
+	if err != nil {
+		return nil, err
+	}
+	if parts, err = c.standardize(parts, []int{2}, c.Float("epsilon", 1e-5)); err != nil {
+		return nil, err
+	}
+	y, err := c.Reshape(parts, x.Shape)
+	if err != nil {
+		return nil, err
+	}
+	var affine [2]*Value
+	for i := range affine {
+		if affine[i], err = c.Need(1 + i); err != nil {
+			return nil, err
+		}
+		if c.Opset < 21 {
+			if affine[i].Rank() != 1 || affine[i].Len() != groups {
+				return nil, fmt.Errorf("input %d has shape %v, want %d elements", 1+i, affine[i].Shape, groups)
+			}
+			list := make([]int, x.Shape[1])
+			for ch := range list {
+				list[ch] = ch / each
+			}
+			if affine[i], err = c.take(affine[i], 0, list); err != nil {
+				return nil, err
+			}
+		}
+		if affine[i], err = c.perChannel(affine[i], x); err != nil {
+			return nil, err
+		}
+	}
+	return one(c.scaleAndShift(y, affine[0], affine[1]))
+}
+
+// rmsNormalization divides by the root of the mean square of the axes from
+// axis on.
+func rmsNormalization(c *Call) ([]*Value, error) {
+	axis := c.Int("axis", -1)
+	epsilon := float64(c.Float("epsilon", 1e-5))
+	y, err := c.divideRuns(axis, true, func(run []float64) float64 {
+		return math.Sqrt(sumSquareOf(run)/float64(len(run)) + epsilon)
+	})
+	if err != nil {
+		return nil, err
+	}
+	scale, err := c.Need(1)
+	if err != nil {
+		return nil, err
+	}
+	return one(c.scaleAndShift(y, scale, nil))
+}
+
+// lpNormalization divides by the 1- or 2-norm along an axis.
+func lpNormalization(c *Call) ([]*Value, error) {
+	norm := normOf(float64(c.Int("p", 2)))
+	return one(c.divideRuns(c.Int("axis", -1), false, func(run []float64) float64 {
+		if n := norm(run); n != 0 {
+			return n
+		}
+		return 1
+	}))
+}
+
+// divideRuns divides each run along an axis, or along all from it on, by a
+// number made of it.
+func (c *Call) divideRuns(axis int64, andBeyond bool, by func(run []float64) float64) (*Value, error) {
+	x, err := c.Need(0)
+	if err != nil {
+		return nil, err
+	}
+	if err := defined(x.DType, true, false); err != nil {
+		return nil, err
+	}
+	first, err := Axis(axis, x.Rank())
+	if err != nil {
+		return nil, err
+	}
+	along := []int{first}
+	for a := first + 1; andBeyond && a < x.Rank(); a++ {
+		along = append(along, a)
+	}
+	return c.Spread(c.Sig("axis"), x.DType, x, along, false, func(n, k int, data any) (any, error) {
+		xs, err := toFloats(data)
+		if err != nil {
+			return nil, err
+		}
+		out := make([]float64, len(xs))
+		for r := range n {
+			run := xs[r*k : (r+1)*k]
+			d := by(run)
+			for i, e := range run {
+				out[r*k+i] = e / d
+			}
+		}
+		return fromFloats(x.DType, out)
+	})
+}
+
+// lrn divides by a power of the sum of squares of neighbouring channels.
+func lrn(c *Call) ([]*Value, error) {
+	x, err := c.Need(0)
+	if err != nil {
+		return nil, err
+	}
+	if err := defined(x.DType, true, false); err != nil {
+		return nil, err
+	}
+	width := int(c.Int("size", 0))
+	if x.Rank() < 2 || width < 1 {
+		return nil, fmt.Errorf("input has shape %v, size is %d", x.Shape, width)
+	}
+	alpha, beta, bias := float64(c.Float("alpha", 1e-4)), float64(c.Float("beta", 0.75)), float64(c.Float("bias", 1))
+	return one(c.Spread(c.Sig(), x.DType, x, []int{1}, true, func(n, k int, data any) (any, error) {
+		xs, err := toFloats(data)
+		if err != nil {
+			return nil, err
+		}
+		out := make([]float64, len(xs))
+		for r := range n {
+			run := xs[r*k : (r+1)*k]
+			for i, e := range run {
+				near := run[max(i-(width-1)/2, 0):min(i+width/2+1, k)]
+				out[r*k+i] = e / math.Pow(bias+float64(alpha/float64(width)*sumSquareOf(near)), beta)
+			}
+		}
+		return fromFloats(x.DType, out)
+	}))
+}

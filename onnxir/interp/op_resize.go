@@ -6,6 +6,17 @@ import (
 	"slices"
 )
 
+// resizing is what an Upsample or Resize node asks for, all axes named.
+type resizing struct {
+	mode, coordinates, rounding string
+	scales                      []float64 // what coordinates are divided by
+	shape                       []int     // of the result
+	roi                         [][2]float64
+	extrapolation               float64
+	cubic                       float64
+	excludeOutside, antialias   bool
+}
+
 // upsample, of versions 7 to 9, is a Resize in which output i comes from i / scale.
 func upsample(c *Call) ([]*Value, error) {
 	x, err := c.Need(0)
@@ -27,16 +38,7 @@ func upsample(c *Call) ([]*Value, error) {
 			return nil, err
 		}
 	}
-	r := resizing{mode: c.Str("mode", "nearest"), coordinates: "asymmetric", rounding: "floor", scales: scales}
-	return one(c.resize(x, r))
-}
-
-// resizing is what a Resize node asks for, all axes named.
-type resizing struct {
-	mode, coordinates, rounding string
-	scales                      []float64 // nil where sizes say
-	sizes                       []int
-	roi                         []float64
+	return c.resizeAsymmetric(x, scales)
 }
 
 // resizeOp is Resize: version 10 has scales as operand 1 and asymmetric
@@ -46,16 +48,22 @@ func resizeOp(c *Call) ([]*Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := resizing{mode: c.Str("mode", "nearest")}
 	if c.Opset < 11 {
-		r.coordinates, r.rounding = "asymmetric", "floor"
-		if r.scales, err = c.needFloats(1); err != nil {
+		scales, err := c.needFloats(1)
+		if err != nil {
 			return nil, err
 		}
-		return one(c.resize(x, r))
+		return c.resizeAsymmetric(x, scales)
 	}
-	r.coordinates = c.Str("coordinate_transformation_mode", "half_pixel")
-	r.rounding = c.Str("nearest_mode", "round_prefer_floor")
+	r := resizing{
+		mode:           c.Str("mode", "nearest"),
+		coordinates:    c.Str("coordinate_transformation_mode", "half_pixel"),
+		rounding:       c.Str("nearest_mode", "round_prefer_floor"),
+		extrapolation:  float64(c.Float("extrapolation_value", 0)),
+		cubic:          float64(c.Float("cubic_coeff_a", -0.75)),
+		excludeOutside: c.Int("exclude_outside", 0) != 0,
+		antialias:      c.Int("antialias", 0) != 0,
+	}
 	on := make([]int, x.Rank())
 	for i := range on {
 		on[i] = i
@@ -65,42 +73,89 @@ func resizeOp(c *Call) ([]*Value, error) {
 			return nil, err
 		}
 	}
+	if err := c.resizeTo(&r, x.Shape, on); err != nil {
+		return nil, err
+	}
+	return one(c.resize(x, &r))
+}
+
+func (c *Call) resizeAsymmetric(x *Value, scales []float64) ([]*Value, error) {
+	r := resizing{mode: c.Str("mode", "nearest"), coordinates: "asymmetric", rounding: "floor", scales: scales}
+	if err := r.scaledShape(x.Shape); err != nil {
+		return nil, err
+	}
+	return one(c.resize(x, &r))
+}
+
+// resizeTo reads scales or sizes, which are given for the axes on, and the roi.
+func (c *Call) resizeTo(r *resizing, shape, on []int) error {
+	if r.coordinates == "tf_crop_and_resize" {
+		given, err := c.needFloats(1)
+		if err != nil {
+			return err
+		}
+		if len(given) != 2*len(on) {
+			return fmt.Errorf("roi has %d entries for %d axes", len(given), len(on))
+		}
+		r.roi = slices.Repeat([][2]float64{{0, 1}}, len(shape))
+		for i, a := range on {
+			r.roi[a] = [2]float64{given[i], given[len(on)+i]}
+		}
+	}
+	r.scales = slices.Repeat([]float64{1}, len(shape))
 	var scales []float64
 	if c.Arg(2) != nil {
+		var err error
 		if scales, err = c.needFloats(2); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if len(scales) > 0 {
 		if len(scales) != len(on) {
-			return nil, fmt.Errorf("%d scales for %d axes", len(scales), len(on))
-		}
-		r.scales = make([]float64, x.Rank())
-		for a := range r.scales {
-			r.scales[a] = 1
+			return fmt.Errorf("%d scales for %d axes", len(scales), len(on))
 		}
 		for i, a := range on {
 			r.scales[a] = scales[i]
 		}
-		return one(c.resize(x, r))
+		return r.scaledShape(shape)
 	}
 	given, err := c.NeedInts(3)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	sizes, err := dimensions(given)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(sizes) != len(on) {
-		return nil, fmt.Errorf("%d sizes for %d axes", len(sizes), len(on))
+		return fmt.Errorf("%d sizes for %d axes", len(sizes), len(on))
 	}
-	c.keepAspect(x.Shape, on, sizes)
-	r.sizes = slices.Clone(x.Shape)
+	c.keepAspect(shape, on, sizes)
+	r.shape = slices.Clone(shape)
 	for i, a := range on {
-		r.sizes[a] = sizes[i]
+		r.shape[a] = sizes[i]
+		r.scales[a] = float64(sizes[i]) / float64(shape[a])
 	}
-	return one(c.resize(x, r))
+	return nil
+}
+
+// scaledShape gives each axis floor(extent * scale).
+func (r *resizing) scaledShape(shape []int) error {
+	if len(r.scales) != len(shape) {
+		return fmt.Errorf("%d scales for shape %v", len(r.scales), shape)
+	}
+	for a, s := range r.scales {
+		span := 1.0
+		if r.roi != nil {
+			span = r.roi[a][1] - r.roi[a][0]
+		}
+		extent := math.Floor(float64(shape[a]) * span * s)
+		if !(s > 0 && extent >= 0 && extent <= maxElements) {
+			return fmt.Errorf("axis %d of %v has scale %v", a, shape, s)
+		}
+		r.shape = append(r.shape, int(extent))
+	}
+	return nil
 }
 
 // keepAspect changes sizes to one common scale where the node has a policy.
@@ -126,52 +181,38 @@ func (c *Call) keepAspect(shape, on, sizes []int) {
 	}
 }
 
-// resize takes elements where the mode is nearest; with interpolation only the
-// shape of the result is computed.
-func (c *Call) resize(x *Value, r resizing) (*Value, error) {
-	shape := r.sizes
-	if r.scales != nil {
-		if len(r.scales) != x.Rank() {
-			return nil, fmt.Errorf("%d scales for shape %v", len(r.scales), x.Shape)
-		}
-		for a, s := range r.scales {
-			extent := math.Floor(float64(x.Shape[a]) * s)
-			if !(s > 0) || extent > maxElements {
-				return nil, fmt.Errorf("scale %v of axis %d", s, a)
-			}
-			shape = append(shape, int(extent))
-		}
-	}
-	if _, err := c.size(shape); err != nil {
+// resize takes elements where the mode is nearest; interpolation knows numbers
+// and shapes only.
+func (c *Call) resize(x *Value, r *resizing) (*Value, error) {
+	if _, err := c.size(r.shape); err != nil {
 		return nil, err
 	}
-	if slices.Equal(shape, x.Shape) && r.scales == nil {
-		return x, nil
+	if !x.Static() && x.Elems == nil {
+		return Opaque(x.DType, r.shape...), nil
 	}
-	if r.mode != "nearest" || r.coordinates == "tf_crop_and_resize" {
+	for a, extent := range x.Shape {
+		if extent == 0 && r.shape[a] > 0 {
+			return nil, fmt.Errorf("axis %d of %v has no element to take", a, x.Shape)
+		}
+	}
+	if r.mode != "nearest" || r.roi != nil {
 		if x.Elems != nil {
 			return nil, fmt.Errorf("elements cannot be followed through interpolation (mode %q)", r.mode)
 		}
-		return Opaque(x.DType, shape...), nil
+		return r.interpolate(x)
 	}
-	if !x.Static() && x.Elems == nil {
-		return Opaque(x.DType, shape...), nil
-	}
-	for a, extent := range shape {
-		scale := float64(extent) / float64(x.Shape[a])
-		if r.scales != nil {
-			scale = r.scales[a]
-		}
-		list := make([]int, extent)
+	for a, extent := range r.shape {
+		list, same := make([]int, extent), extent == x.Shape[a]
 		for i := range list {
-			at, err := r.source(float64(i), scale, x.Shape[a], extent)
+			at, err := r.nearest(i, a, x.Shape[a])
 			if err != nil {
 				return nil, err
 			}
-			list[i] = min(max(at, 0), x.Shape[a]-1)
+			list[i] = at
+			same = same && at == i
 		}
-		if x.Shape[a] == 0 && extent > 0 {
-			return nil, fmt.Errorf("axis %d has no element to take", a)
+		if same {
+			continue
 		}
 		var err error
 		if x, err = c.take(x, a, list); err != nil {
@@ -181,9 +222,9 @@ func (c *Call) resize(x *Value, r resizing) (*Value, error) {
 	return x, nil
 }
 
-// source gives the index from which output i of an axis comes.
-func (r *resizing) source(i, scale float64, from, to int) (int, error) {
-	at, err := r.coordinate(i, scale, from, to)
+// nearest gives the index from which output i of an axis comes.
+func (r *resizing) nearest(i, axis, from int) (int, error) {
+	at, err := r.coordinate(i, axis, from)
 	if err != nil {
 		return 0, err
 	}
@@ -199,29 +240,38 @@ func (r *resizing) source(i, scale float64, from, to int) (int, error) {
 	default:
 		return 0, fmt.Errorf("nearest_mode is %q", r.rounding)
 	}
-	return int(at), nil
+	return int(min(max(at, 0), float64(from-1))), nil
 }
 
-// coordinate maps an output's place to the input's scale.
-func (r *resizing) coordinate(i, scale float64, from, to int) (float64, error) {
+// coordinate maps an output's place on an axis to the input's scale.
+func (r *resizing) coordinate(i, axis, from int) (float64, error) {
+	at, to, scale := float64(i), r.shape[axis], r.scales[axis]
 	switch r.coordinates {
 	case "asymmetric":
-		return i / scale, nil
+		return at / scale, nil
 	case "half_pixel":
-		return (i+0.5)/scale - 0.5, nil
+		return (at+0.5)/scale - 0.5, nil
 	case "half_pixel_symmetric":
 		offset := float64(from) / 2 * (1 - float64(to)/(scale*float64(from)))
-		return offset + (i+0.5)/scale - 0.5, nil
+		return offset + (at+0.5)/scale - 0.5, nil
 	case "pytorch_half_pixel":
 		if to <= 1 {
 			return -0.5, nil
 		}
-		return (i+0.5)/scale - 0.5, nil
+		return (at+0.5)/scale - 0.5, nil
 	case "align_corners":
-		if to <= 1 {
+		length := scale * float64(from) // before it is cut to a whole number
+		if length <= 1 {
 			return 0, nil
 		}
-		return i * float64(from-1) / float64(to-1), nil
+		return at * float64(from-1) / (length - 1), nil
+	case "tf_crop_and_resize":
+		start, end, last := r.roi[axis][0], r.roi[axis][1], float64(from-1)
+		if to <= 1 {
+			return (start + end) / 2 * last, nil
+		}
+		step := at * (end - start) * last / float64(to-1)
+		return start*last + step, nil
 	}
 	return 0, fmt.Errorf("coordinate_transformation_mode is %q", r.coordinates)
 }
