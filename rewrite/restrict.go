@@ -328,7 +328,7 @@ func (r *restriction) outputs(ctx context.Context, req Request) error {
 func (r *restriction) takeNames() {
 	for _, v := range r.made {
 		old := r.copies[v]
-		if r.g.Value(old.Name) == nil && r.g.Value(v.Name) == v {
+		if !v.IsOutput && r.g.Value(old.Name) == nil && r.g.Value(v.Name) == v {
 			_ = r.g.Rename(v, old.Name) // the name is free
 		}
 		if v.Def != nil && old.Def != nil && v.Def.Name == "" && r.g.Index(old.Def) < 0 {
