@@ -127,7 +127,7 @@ func (d *detector) finish() (*onnxir.Model, Truth) {
 			d.result(d.activate(x, b, !d.Early || d.Spread == "flatten"), b, order)
 		}
 	}
-	return d.pen.finish(), d.truth
+	return d.pen.finish(d.truth)
 }
 
 // finishFused joins rows of all columns, and takes the branches' columns apart

@@ -38,8 +38,16 @@ func (e Export) irVersion() int64 {
 // since raises the opset to one that has what the model needs.
 func (e *Export) since(opset int) { e.Opset = max(e.Opset, opset) }
 
-// finish makes a model of what was written.
-func (p *pen) finish() *onnxir.Model {
+// finish makes a model of what was written, and corrects the truth about it
+// where a node without a name is called by an output that got another name.
+func (p *pen) finish(t Truth) (*onnxir.Model, Truth) {
+	for _, l := range t.Levels {
+		for i, c := range l.Convs {
+			if name := p.renamed[c.Node]; name != "" && p.Unnamed {
+				l.Convs[i].Node = name
+			}
+		}
+	}
 	if p.Inputs {
 		for _, v := range p.g.Initializers {
 			v.IsInput = true
@@ -52,5 +60,5 @@ func (p *pen) finish() *onnxir.Model {
 		Opsets:       []onnxir.Opset{{Version: int64(p.Opset)}},
 		ProducerName: "anchorc testmodels",
 		Graph:        p.g,
-	}
+	}, t
 }

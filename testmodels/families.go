@@ -9,5 +9,9 @@ func Families() []Family {
 		family[YuNet]("yunet"),
 		family[SCRFD]("scrfd"),
 		family[HandedOut]("handed out"),
+		family[YOLO]("yolo"),
+		family[RawMaps]("raw maps"),
+		family[CellClasses]("cell classes"),
+		family[FusedMaps]("fused maps"),
 	}
 }

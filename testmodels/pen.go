@@ -14,6 +14,9 @@ type pen struct {
 	counts map[string]int           // nodes so far, by operator
 	shared map[string]*onnxir.Value // integer constants so far, by contents
 
+	renamed map[string]string // values that became outputs
+	symbols int               // names of dimensions so far
+
 	batch onnxir.Dim // of declared shapes: 1, or a symbol
 	fixed bool       // heights and widths are numbers
 }
@@ -21,7 +24,7 @@ type pen struct {
 func newPen(e Export, name string) *pen {
 	return &pen{
 		Export: e, g: onnxir.NewGraph(name, nil),
-		counts: map[string]int{}, shared: map[string]*onnxir.Value{},
+		counts: map[string]int{}, shared: map[string]*onnxir.Value{}, renamed: map[string]string{},
 		batch: onnxir.Dim{Size: 1}, fixed: true,
 	}
 }
@@ -111,10 +114,11 @@ func (p *pen) declare(v *onnxir.Value, sizes ...int) {
 // negative one is a symbol.
 func (p *pen) batched(sizes ...int) *onnxir.Type {
 	t := &onnxir.Type{DType: onnxir.Float, Shape: []onnxir.Dim{p.batch}}
-	for i, n := range sizes {
+	for _, n := range sizes {
 		d := onnxir.Dim{Size: int64(n)}
 		if n < 0 {
-			d = onnxir.Dim{Size: -1, Param: fmt.Sprintf("dim_%d", i+1)}
+			d = onnxir.Dim{Size: -1, Param: fmt.Sprintf("dim_%d", p.symbols)}
+			p.symbols++
 		}
 		t.Shape = append(t.Shape, d)
 	}
@@ -126,6 +130,7 @@ func (p *pen) output(name string, v *onnxir.Value, t *onnxir.Type) {
 	if v.IsOutput || v.Init != nil {
 		v = p.node("Identity", []*onnxir.Value{v})
 	}
+	p.renamed[v.Name] = name
 	if err := p.g.Rename(v, name); err != nil {
 		panic("testmodels: " + err.Error()) // two outputs of one name
 	}
