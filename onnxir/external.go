@@ -118,7 +118,7 @@ func (r *reader) external(t *Tensor, entries []*onnxpb.StringStringEntryProto, s
 		return nil, r.src.wrong(start, "tensor %q: length %d, type %s and dims %v call for %d", t.Name, length, t.DType, t.Dims, t.Size())
 	}
 	if offset < 0 || offset > side.size || t.Size() > side.size-offset {
-		return nil, r.src.wrong(start, "tensor %q: bytes %d to %d of %q, which has %d", t.Name, offset, offset+t.Size(), location, side.size)
+		return nil, r.src.wrong(start, "tensor %q: %d bytes from %d on of %q, which has %d", t.Name, t.Size(), offset, location, side.size)
 	}
 	return &stored{span: span{side, offset, offset + t.Size()}, external: true}, nil
 }

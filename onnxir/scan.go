@@ -83,7 +83,7 @@ func (s *scanner) fields(body span) iter.Seq2[field, error] {
 		for at := body.start; at < body.end; {
 			f, err := s.field(at, body.end, 0)
 			if err == nil && f.typ == protowire.EndGroupType {
-				err = s.src.wrong(at, "the end of a group that did not begin")
+				err = s.src.wrong(at, "not a protobuf message: a group ends that did not begin")
 			}
 			if !yield(f, err) || err != nil {
 				return
