@@ -26,7 +26,11 @@ type tool struct {
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	return execute(ctx, args, stdin, stdout, stderr)
+}
 
+// execute is run until ctx is done.
+func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	t := &tool{stdin, bufio.NewWriter(stdout), stderr}
 	app := t.app()
 	args, err := flagsFirst(app.Commands, args)

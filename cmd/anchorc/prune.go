@@ -137,7 +137,7 @@ func (t *tool) pruneFile(ctx context.Context, p pruning, mk *mask.Mask, maskName
 	switch {
 	case errors.As(err, &bad):
 		showVerified(t.stdout, bad.Report)
-		return nil, at(p.in, verdictOf(bad.Report.Verdict, "nothing was written"))
+		return nil, at(p.in, verdictOf(bad.Report, "; nothing was written"))
 	case r == nil:
 		return nil, about(err, p.in, maskName)
 	case err != nil:

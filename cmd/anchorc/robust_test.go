@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -25,8 +26,11 @@ func TestTruncated(t *testing.T) {
 	if status, said := runQuietly("inspect", whole); status != statusDone {
 		t.Fatalf("the whole file: status %d, %s", status, said)
 	}
+	if err := os.WriteFile(cut, data, 0o666); err != nil {
+		t.Fatal(err)
+	}
 	for n := len(data) - 1; n >= 0; n-- {
-		if err := os.WriteFile(cut, data[:n], 0o666); err != nil {
+		if err := os.Truncate(cut, int64(n)); err != nil {
 			t.Fatal(err)
 		}
 		status, said := runQuietly("inspect", cut)
@@ -42,7 +46,7 @@ func TestTruncated(t *testing.T) {
 // runQuietly gives the exit status and standard error.
 func runQuietly(args ...string) (int, string) {
 	var stdout, stderr bytes.Buffer
-	status := run(args, strings.NewReader(""), &stdout, &stderr)
+	status := execute(context.Background(), args, strings.NewReader(""), &stdout, &stderr)
 	return status, stderr.String()
 }
 

@@ -53,18 +53,26 @@ func (t *tool) verify() *cli.Command {
 			} else {
 				showVerified(t.stdout, r)
 			}
-			return at(files[1], verdictOf(r.Verdict, "see what verify prints"))
+			return at(files[1], verdictOf(r, ""))
 		},
 	}
 }
 
-// verdictOf gives the error that a verdict ends a command with, or nil.
-func verdictOf(v verify.Verdict, help string) error {
-	switch v {
+// verdictOf gives the error that a report ends a command with, or nil.
+func verdictOf(r *verify.Report, help string) error {
+	switch r.Verdict {
 	case verify.Refuted:
-		return &verdictError{statusRefuted, "refuted: it computes other values than the original; " + help}
+		why := "it computes other values than the original"
+		if len(r.Reasons) > 0 {
+			why = r.Reasons[0]
+		}
+		return &verdictError{statusRefuted, "refuted: " + why + help}
 	case verify.Unknown:
-		return &verdictError{statusUnsupported, "unknown: neither proved nor refuted; " + help}
+		why := "neither proved nor refuted"
+		if len(r.Unknown) > 0 {
+			why = fmt.Sprintf("not decided at node %q", r.Unknown[0])
+		}
+		return &verdictError{statusUnsupported, "unknown: " + why + help}
 	}
 	return nil
 }
@@ -122,10 +130,10 @@ func showSummary(w io.Writer, s verify.Summary) {
 func verdictLine(v verify.Verdict, shapes []string) string {
 	text := string(v)
 	if v == verify.NotAsked {
-		text = "not proved: nobody asked"
+		text = "not proved, as asked"
 	}
 	if len(shapes) > 0 {
-		text += " at " + strings.Join(shapes, " and ")
+		text += " at " + strings.Join(shapes, " and at ")
 	}
 	return text
 }
