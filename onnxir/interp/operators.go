@@ -2,8 +2,7 @@ package interp
 
 import "math"
 
-// operators gives the table, sorted by name. It is a function and not a
-// variable because operators with nested graphs look others up.
+// operators gives the table, sorted by name.
 func operators() []Operator {
 	return []Operator{
 		{"Abs", Maps, abs},

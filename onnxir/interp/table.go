@@ -1,5 +1,11 @@
 package interp
 
+import (
+	"slices"
+	"strings"
+	"sync"
+)
+
 // Operator is one row of the table.
 type Operator struct {
 	Name string
@@ -25,18 +31,27 @@ const (
 
 // Operators lists what is known of ONNX's own domain, by name. To add one:
 // docs/add-an-operator.md.
-func Operators() []Operator { return operators() }
+func Operators() []Operator {
+	table.once.Do(func() { table.rows = operators() })
+	return table.rows
+}
+
+// table is made when it is first asked for: an initialiser would be a cycle,
+// since operators with nested graphs look others up.
+var table struct {
+	once sync.Once
+	rows []Operator
+}
 
 // Lookup finds an operator, or gives nil.
 func Lookup(domain, name string) *Operator {
 	if domain != "" && domain != "ai.onnx" {
 		return nil
 	}
-	table := operators()
-	for i := range table {
-		if table[i].Name == name {
-			return &table[i]
-		}
+	rows := Operators()
+	i, found := slices.BinarySearchFunc(rows, name, func(o Operator, name string) int { return strings.Compare(o.Name, name) })
+	if !found {
+		return nil
 	}
-	return nil
+	return &rows[i]
 }
