@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"runtime"
 
 	"anchorc/onnxir"
 	"anchorc/onnxir/interp"
@@ -104,6 +105,9 @@ func (s *side) tail() []*onnxir.Node {
 	return interp.Needed(s.model.Graph, fed, s.outputs)
 }
 
+// muchGarbage is how many elements may wait to be collected.
+const muchGarbage = 1 << 23
+
 // run computes the wanted values from those fed. What is not known after a
 // node ran, and what a node that fails computes, is asked of otherwise, if that
 // is not nil. observe sees every node after it ran.
@@ -119,7 +123,7 @@ func (s *side) run(ctx context.Context, m *interp.Machine, fed interp.Env, want 
 			left[v]++
 		}
 	}
-	env := interp.Env{}
+	env, garbage := interp.Env{}, 0
 	for v, x := range fed {
 		env[v] = x
 	}
@@ -155,6 +159,9 @@ func (s *side) run(ctx context.Context, m *interp.Machine, fed interp.Env, want 
 		}
 		for v := range n.Reads() {
 			if left[v]--; left[v] == 0 {
+				if x := env[v]; x != nil {
+					garbage += x.Len()
+				}
 				delete(env, v)
 			}
 		}
@@ -162,6 +169,12 @@ func (s *side) run(ctx context.Context, m *interp.Machine, fed interp.Env, want 
 			if v != nil && left[v] == 0 {
 				delete(env, v)
 			}
+		}
+		if garbage > muchGarbage {
+			// Left alone, the heap would grow to twice of what lives in it: here
+			// that is a few large slices, which cost the collector nothing.
+			runtime.GC()
+			garbage = 0
 		}
 	}
 	for _, v := range want {

@@ -14,9 +14,17 @@ const maxNamed = 10
 // original never does: those with a new hash among their results and none among
 // their operands, in order.
 func (c *comparison) parting(ctx context.Context) ([]*onnxir.Node, error) {
-	known := newFilter(c.original.elements())
+	n := 0
+	for _, node := range c.original.tail() {
+		for _, v := range node.Outputs {
+			if e := c.original.exprs[v]; computes(node) && e != nil {
+				n += product(e.Shape)
+			}
+		}
+	}
+	known := newFilter(n)
 	_, err := c.hash(ctx, c.original, c.original.outputs, nil, func(n *onnxir.Node, env interp.Env) error {
-		return c.original.eachHash(n.Outputs, env, func(_ *onnxir.Value, list []interp.Hash) {
+		return c.original.eachHash(n, env, func(_ *onnxir.Value, list []interp.Hash) {
 			for _, h := range list {
 				known.add(h)
 			}
@@ -26,22 +34,28 @@ func (c *comparison) parting(ctx context.Context) ([]*onnxir.Node, error) {
 		return nil, err
 	}
 	var parted []*onnxir.Node
-	strange := map[*onnxir.Value]bool{} // values with an element that the original never computes
+	strange := map[*onnxir.Value]bool{} // holds an element that the original never computes
 	_, err = c.hash(ctx, c.candidate, c.candidate.outputs, nil, func(n *onnxir.Node, env interp.Env) error {
 		from := false
 		for v := range n.Reads() {
 			from = from || strange[v]
 		}
-		before := len(strange)
-		err := c.candidate.eachHash(n.Outputs, env, func(v *onnxir.Value, list []interp.Hash) {
+		if from {
+			for _, v := range n.Outputs {
+				strange[v] = true
+			}
+			return nil
+		}
+		fresh := false
+		err := c.candidate.eachHash(n, env, func(v *onnxir.Value, list []interp.Hash) {
 			for _, h := range list {
 				if !known.has(h) {
-					strange[v] = true
+					strange[v], fresh = true, true
 					return
 				}
 			}
 		})
-		if len(strange) > before && !from && len(parted) < maxNamed {
+		if fresh && len(parted) < maxNamed {
 			parted = append(parted, n)
 		}
 		return err
@@ -49,23 +63,19 @@ func (c *comparison) parting(ctx context.Context) ([]*onnxir.Node, error) {
 	return parted, err
 }
 
-// elements counts what a tail computes, so far as shapes are known.
-func (s *side) elements() int {
-	n := 0
-	for _, node := range s.tail() {
-		for _, v := range node.Outputs {
-			if e := s.exprs[v]; e != nil {
-				n += product(e.Shape)
-			}
-		}
-	}
-	return n
+// computes reports whether a node makes elements, and does not only move them.
+func computes(n *onnxir.Node) bool {
+	op := interp.Lookup(n.Domain, n.OpType)
+	return op == nil || op.Kind != interp.Moves
 }
 
-// eachHash hands out the hashes of values that are no constants: of their
-// channels where they have some, else of their elements.
-func (s *side) eachHash(values []*onnxir.Value, env interp.Env, f func(v *onnxir.Value, list []interp.Hash)) error {
-	for _, v := range values {
+// eachHash hands out the hashes that a node computes: those of channels where
+// a result has some, else of elements. Constants are no results.
+func (s *side) eachHash(n *onnxir.Node, env interp.Env, f func(v *onnxir.Value, list []interp.Hash)) error {
+	if !computes(n) {
+		return nil
+	}
+	for _, v := range n.Outputs {
 		x := env[v]
 		if x == nil || x.Static() {
 			continue
@@ -82,37 +92,38 @@ func (s *side) eachHash(values []*onnxir.Value, env interp.Env, f func(v *onnxir
 	return nil
 }
 
-// filter is a set of hashes that may, once in a thousand times, believe to hold
-// one that it does not (Bloom 1970).
+// filter is a set of hashes that may, once in some hundred times, believe to
+// hold one that it does not (Bloom 1970). The bits of a hash lie in one cache
+// line (Putze, Sanders and Singler 2007).
 type filter struct {
-	bits []uint64
-	mask uint64
+	lines [][8]uint64
+	mask  uint64
 }
 
-// newFilter makes a filter for n hashes, of 16 to 32 bits each, 256 MiB at most.
+// newFilter makes a filter for n hashes: 16 to 32 bits for each, 256 MiB at most.
 func newFilter(n int) *filter {
-	size := uint64(1 << 12)
-	for size < 16*uint64(n) && size < 1<<31 {
-		size *= 2
+	lines := uint64(64)
+	for lines*512 < 16*uint64(n) && lines < 1<<22 {
+		lines *= 2
 	}
-	return &filter{make([]uint64, size/64), size - 1}
+	return &filter{make([][8]uint64, lines), lines - 1}
 }
 
 func (f *filter) add(h interp.Hash) {
-	for _, i := range f.places(h) {
-		f.bits[i/64] |= 1 << (i % 64)
+	line, bits := &f.lines[h.A&f.mask], h.B
+	for range 4 {
+		line[bits>>6&7] |= 1 << (bits & 63)
+		bits >>= 9
 	}
 }
 
 func (f *filter) has(h interp.Hash) bool {
-	for _, i := range f.places(h) {
-		if f.bits[i/64]&(1<<(i%64)) == 0 {
+	line, bits := &f.lines[h.A&f.mask], h.B
+	for range 4 {
+		if line[bits>>6&7]&(1<<(bits&63)) == 0 {
 			return false
 		}
+		bits >>= 9
 	}
 	return true
-}
-
-func (f *filter) places(h interp.Hash) [3]uint64 {
-	return [3]uint64{h.A & f.mask, h.B & f.mask, (h.A>>32 ^ h.B<<13) & f.mask}
 }

@@ -21,7 +21,8 @@ type numbers struct {
 }
 
 // Bounds on what is computed in numbers: cells of a convolution's output, and
-// multiply-accumulates in all.
+// multiply-accumulates in all. Where all features are zero, one cell is like
+// another.
 const (
 	maxCells = 4096
 	minCells = 64
@@ -59,7 +60,7 @@ func (c *comparison) compute(ctx context.Context) (*numbers, error) {
 		}
 		return interp.Zeros(interp.Opaque(e.DType, e.Shape...))
 	}
-	if err := c.computeOn(ctx, n, minCells, zero, convs, len(convs) == 0); err != nil {
+	if err := c.computeOn(ctx, n, 1, zero, convs, len(convs) == 0); err != nil {
 		return nil, err
 	}
 	return n, nil
@@ -180,10 +181,7 @@ func (c *comparison) cells() int {
 		macs := 0
 		for _, s := range []*side{c.original, c.candidate} {
 			for _, n := range s.tail() {
-				if !n.Is("Conv") || n.In(1) == nil || n.Out(0) == nil {
-					continue
-				}
-				w, y := s.exprs[n.In(1)], s.exprs[n.Out(0)]
+				w, y := s.exprs[weightOf(n)], s.exprs[n.Out(0)]
 				if w == nil || y == nil || len(w.Shape) < 3 || len(y.Shape) < 3 {
 					continue
 				}
@@ -195,6 +193,17 @@ func (c *comparison) cells() int {
 		}
 	}
 	return minCells
+}
+
+// weightOf gives the weight of a convolution, else nil.
+func weightOf(n *onnxir.Node) *onnxir.Value {
+	switch {
+	case n.Is("Conv"), n.Is("ConvInteger"):
+		return n.In(1)
+	case n.Is("QLinearConv"):
+		return n.In(3)
+	}
+	return nil
 }
 
 // randomValue gives numbers that depend on nothing but what the value is: the

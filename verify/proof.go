@@ -121,7 +121,9 @@ func structural(n *onnxir.Node, env interp.Env) bool {
 		if v == nil || i == 0 && !n.Is("ConstantOfShape") && !n.Is("Range") {
 			continue
 		}
-		if x := env[v]; x != nil && x.Static() && x.Elems != nil && !x.DType.IsFloat() {
+		// Only integers that came from floating-point numbers have an expression;
+		// Range counts how many steps floats make.
+		if x := env[v]; x != nil && x.Static() && x.Elems != nil && (!x.DType.IsFloat() || n.Is("Range")) {
 			return true
 		}
 	}
