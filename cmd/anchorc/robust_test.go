@@ -43,6 +43,25 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
+// What is interrupted writes nothing.
+func TestInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "in.onnx"), filepath.Join(dir, "out.onnx")
+	if err := onnxir.Save(tiny(), in, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var stdout, stderr bytes.Buffer
+	status := execute(ctx, []string{"prune", in, "--remove", "L0A0", "-o", out}, strings.NewReader(""), &stdout, &stderr)
+	if want := "anchorc: interrupted; nothing was written\n"; status != statusInterrupted || stderr.String() != want {
+		t.Errorf("status %d, %q, want %q", status, stderr.String(), want)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 1 {
+		t.Errorf("files left: %v", left)
+	}
+}
+
 // runQuietly gives the exit status and standard error.
 func runQuietly(args ...string) (int, string) {
 	var stdout, stderr bytes.Buffer
