@@ -206,25 +206,29 @@ func (w *graphWriter) infos() []standing {
 // declarations lays ValueInfoProtos.
 func (w *graphWriter) declarations(num protowire.Number, list []standing) error {
 	return lay(w.layout, w.layout.of(num), list, placeOf, func(p *pieces, s standing) error {
-		info := &onnxpb.ValueInfoProto{}
-		if s.place >= 0 {
-			was, v := &w.places[s.place], s.value
-			if v == nil || v.Name == was.name && v.Type == was.typ && !v.typeEdited {
-				p.keep(was.field.span)
-				return nil
+		v, info := s.value, &onnxpb.ValueInfoProto{}
+		if s.place < 0 {
+			info.Name = proto.String(v.Name)
+			if v.Type == nil && v.Init != nil {
+				declare(info, TensorType(v.Init.DType, v.Init.Dims...))
+			} else {
+				declare(info, v.Type)
 			}
-			if err := w.reread(was.field, info); err != nil {
-				return err
-			}
+			return p.proto(num, info)
 		}
-		if info.GetName() != s.value.Name {
-			info.Name = proto.String(s.value.Name)
+		was := &w.places[s.place]
+		typed := v != nil && (v.Type != was.typ || v.typeEdited)
+		if v == nil || v.Name == was.name && !typed {
+			p.keep(was.field.span)
+			return nil
 		}
-		typ := s.value.Type
-		if typ == nil && s.place < 0 && s.value.Init != nil {
-			typ = TensorType(s.value.Init.DType, s.value.Init.Dims...)
+		if err := w.reread(was.field, info); err != nil {
+			return err
 		}
-		declare(info, typ)
+		info.Name = proto.String(v.Name)
+		if typed {
+			declare(info, v.Type)
+		}
 		return p.proto(num, info)
 	})
 }
