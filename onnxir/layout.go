@@ -53,9 +53,9 @@ func lay[E any](l *layout, places []int, list []E, own func(E) int, write func(*
 	if len(places) > 0 {
 		last = &l.put[places[len(places)-1]]
 	}
-	into, next := last, 0
+	next := 0
 	for _, e := range list {
-		into = last
+		into := last
 		if next < len(taken) {
 			into = &l.put[taken[next]]
 		}

@@ -18,7 +18,7 @@ import (
 // Limits on what a file may ask of the reader. Every model known stays far below.
 const (
 	maxDepth = 32      // of graphs in graphs
-	maxParts = 1 << 20 // nodes, attributes, tensors and declarations, all together
+	maxParts = 1 << 19 // nodes, attributes, tensors and declarations, all together
 )
 
 // Fields of ModelProto.

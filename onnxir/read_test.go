@@ -212,7 +212,7 @@ func TestTooManyParts(t *testing.T) {
 	nodes := strings.Repeat("\x0a\x00", maxParts+1)
 	b := protowire.AppendBytes([]byte{0x3a}, []byte(nodes))
 	_, err := Read(bytes.NewReader(b), int64(len(b)), "")
-	wantFileError(t, err, "more than 1048576 nodes, tensors and declarations")
+	wantFileError(t, err, "more than 524288 nodes, tensors and declarations")
 }
 
 func TestReadGraph(t *testing.T) {

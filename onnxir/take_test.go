@@ -2,6 +2,7 @@ package onnxir
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"anchorc/onnxir/onnxpb"
@@ -172,8 +173,8 @@ func TestTakeLarge(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(takeEach(spread(data), x.Dims, keep), spread(got)); diff != "" {
-			t.Error(diff)
+		if !slices.Equal(takeEach(spread(data), x.Dims, keep), spread(got)) {
+			t.Errorf("%d and %d indices kept: wrong elements", len(keep[0]), len(keep[1]))
 		}
 	}
 }
