@@ -7,7 +7,7 @@ type Export struct {
 	Opset int `knob:"11|9|13|17"`
 	// Constants but weights are initializers, or outputs of Constant nodes.
 	Constants string `knob:"initializers|nodes"`
-	// Shared makes equal integer constants one.
+	// Shared makes equal numbers and shapes one constant.
 	Shared bool
 	// Identity nodes stand before constants (of exporters that merge equal
 	// ones), or behind nodes of the tail.

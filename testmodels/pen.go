@@ -12,7 +12,7 @@ type pen struct {
 	Export
 	g      *onnxir.Graph
 	counts map[string]int           // nodes so far, by operator
-	shared map[string]*onnxir.Value // integer constants so far, by contents
+	shared map[string]*onnxir.Value // small constants so far, by contents
 
 	renamed map[string]string // values that became outputs
 	symbols int               // names of dimensions so far
@@ -80,26 +80,26 @@ func (p *pen) constant(name string, data any, dims ...int64) *onnxir.Value {
 	return v
 }
 
-// integers writes an integer constant of rank 0 or 1.
-func (p *pen) integers(name string, numbers []int64, dims ...int64) *onnxir.Value {
-	key := fmt.Sprint(numbers, dims)
+// shareable writes a constant, or gives the equal one that is there.
+func (p *pen) shareable(name string, data any, dims ...int64) *onnxir.Value {
+	key := fmt.Sprintf("%T%v%v", data, data, dims)
 	if v := p.shared[key]; v != nil && p.Shared {
 		return v
 	}
-	v := p.constant(name, numbers, dims...)
+	v := p.constant(name, data, dims...)
 	p.shared[key] = v
 	return v
 }
 
 func (p *pen) ints(numbers ...int64) *onnxir.Value {
-	return p.integers("shape", numbers, int64(len(numbers)))
+	return p.shareable("shape", numbers, int64(len(numbers)))
 }
 
-func (p *pen) int(n int64) *onnxir.Value { return p.integers("index", []int64{n}) }
+func (p *pen) int(n int64) *onnxir.Value { return p.shareable("index", []int64{n}) }
 
 // number writes a constant of rank 0.
 func (p *pen) number(x float64) *onnxir.Value {
-	return p.constant("scalar", []float32{float32(x)})
+	return p.shareable("scalar", []float32{float32(x)})
 }
 
 // declare gives a value in the tail its shape, of which sizes stand behind the

@@ -13,6 +13,8 @@ type RawMaps struct {
 	Export
 	Head
 	Maps
+	// ByLevel has the outputs of a level together, not those of a kind.
+	ByLevel  bool
 	Symbols  string `knob:"none|batch|sizes"`
 	Anchors  Counts `knob:"9 9 9|3 2|1 4 2"`
 	Classes  int    `knob:"5|1|20"`
@@ -25,9 +27,7 @@ type RawMaps struct {
 // Maps is how maps are handed out.
 type Maps struct {
 	// Layout of the outputs: NHWC ones are transposed.
-	Layout string `knob:"NCHW|NHWC"`
-	// ByLevel has the outputs of a level together, not those of a kind.
-	ByLevel     bool
+	Layout      string `knob:"NCHW|NHWC"`
 	CoarseFirst bool
 }
 
@@ -60,11 +60,11 @@ func (r RawMaps) Build() (*onnxir.Model, Truth) {
 			if r.Sigmoid && (b.role == "class" || b.role == "objectness") {
 				y.v = d.sigmoid(y.v)
 			}
-			d.add(i, y, Output{Name: b.output, Kind: "channels", Order: channelOrder(b.columns)})
+			d.add(i, y, Output{Name: b.output, Kind: "channels", Order: channelOrder(b.columns), Columns: b.columns})
 		}
 		d.truth.Levels = append(d.truth.Levels, l)
 	}
-	return d.finish()
+	return d.finish(r.ByLevel)
 }
 
 // FusedMaps hands out one map at each level, whose channels are the anchors'
@@ -88,10 +88,10 @@ func (f FusedMaps) Build() (*onnxir.Model, Truth) {
 	for i, x := range d.trunk(d.image, 3, len(counts), 8) {
 		l := d.newLevel(x, counts[i])
 		y := d.predict(i, x, counts[i], b, f.Head, true, "", &l)
-		d.add(i, y, Output{Name: "map", Kind: "channels", Order: channelOrder(b.columns)})
+		d.add(i, y, Output{Name: "map", Kind: "channels", Order: channelOrder(b.columns), Columns: b.columns})
 		d.truth.Levels = append(d.truth.Levels, l)
 	}
-	return d.finish()
+	return d.finish(false)
 }
 
 // CellClasses is like YOLO-FastestV2: box and objectness maps have channels for
@@ -101,6 +101,7 @@ type CellClasses struct {
 	Export
 	Head
 	Maps
+	ByLevel bool   // as in [RawMaps]
 	Anchors Counts `knob:"3 3|3 2"`
 	Classes int    `knob:"7|80"` // no multiple of the anchors
 }
@@ -115,7 +116,7 @@ func (c CellClasses) Build() (*onnxir.Model, Truth) {
 		l := d.newLevel(x, counts[i])
 		for _, b := range []branch{boxBranch, objectBranch} {
 			y := d.predict(i, x, counts[i], b, c.Head, false, "", &l)
-			d.add(i, y, Output{Name: b.output, Kind: "channels", Order: channelOrder(b.columns)})
+			d.add(i, y, Output{Name: b.output, Kind: "channels", Order: channelOrder(b.columns), Columns: b.columns})
 		}
 		before := l.AnchorMACs
 		y := d.predict(i, x, 1, classBranch(c.Classes), c.Head, false, "", &l)
@@ -126,7 +127,7 @@ func (c CellClasses) Build() (*onnxir.Model, Truth) {
 		d.add(i, y, Output{Name: "scores", Kind: "other"})
 		d.truth.Levels = append(d.truth.Levels, l)
 	}
-	return d.finish()
+	return d.finish(c.ByLevel)
 }
 
 // mapsDetector is a detector of raw maps while it is written.
@@ -169,7 +170,7 @@ func (d *mapsDetector) add(level int, m feature, o Output) {
 }
 
 // finish hands the maps out in their order.
-func (d *mapsDetector) finish() (*onnxir.Model, Truth) {
+func (d *mapsDetector) finish(byLevel bool) (*onnxir.Model, Truth) {
 	levels := len(d.truth.Levels)
 	kinds := len(d.found) / levels
 	order := Rows{CoarseFirst: d.CoarseFirst}.levels(levels)
@@ -192,7 +193,7 @@ func (d *mapsDetector) finish() (*onnxir.Model, Truth) {
 		d.output(f.out.Name, v, d.batched(sizes...))
 		d.truth.Outputs = append(d.truth.Outputs, f.out)
 	}
-	if d.ByLevel {
+	if byLevel {
 		for _, i := range order {
 			for k := range kinds {
 				one(i, k)

@@ -67,11 +67,11 @@ type Conv struct {
 // Output is a graph output and where anchors are in it.
 type Output struct {
 	Name     string   `json:"name"`
-	Kind     string   `json:"kind"`             // "rows", "channels", "anchors" or "other"
-	Axis     int      `json:"axis"`             // along which anchors stand
-	Levels   []int    `json:"levels,omitempty"` // in the order of the axis
-	Order    []string `json:"order,omitempty"`  // loops within a level, outermost first
-	Columns  int      `json:"columns,omitempty"`
+	Kind     string   `json:"kind"`               // "rows", "channels", "anchors" or "other"
+	Axis     int      `json:"axis"`               // along which anchors stand
+	Levels   []int    `json:"levels,omitempty"`   // in the order of the axis
+	Order    []string `json:"order,omitempty"`    // loops within a level, outermost first
+	Columns  int      `json:"columns,omitempty"`  // inside an anchor, of flat rows and of channels
 	Constant bool     `json:"constant,omitempty"` // no head feeds it
 }
 
