@@ -17,8 +17,9 @@ import (
 
 // Limits on what a file may ask of the reader. Every model known stays far below.
 const (
-	maxDepth = 32      // of graphs in graphs
-	maxParts = 1 << 19 // nodes, attributes, tensors and declarations, all together
+	maxDepth   = 32       // of graphs in graphs
+	maxParts   = 1 << 19  // nodes, attributes, tensors and declarations, all together
+	maxMessage = 16 << 20 // bytes of a message that is decoded as a whole
 )
 
 // Fields of ModelProto.
@@ -50,7 +51,8 @@ type file struct {
 
 // Open reads a model's structure; payloads stay in the file, which must not
 // change and stays open until [Model.Close]. External data is looked for in the
-// file's folder. Errors are of type [*FileError].
+// file's folder. Several goroutines may read elements at once. Errors are of
+// type [*FileError].
 func Open(path string) (*Model, error) {
 	// A look before opening: to open a pipe may take forever.
 	info, err := os.Stat(path)

@@ -143,6 +143,9 @@ func (r *reader) tensorSize(t *Tensor, start int64) (int64, error) {
 
 // message decodes a field of a kind that holds no payload.
 func (r *reader) message(f field, m proto.Message) error {
+	if f.body.size() > maxMessage {
+		return r.src.wrong(f.span.start, "a %s of %d bytes; %d are read", m.ProtoReflect().Descriptor().Name(), f.body.size(), maxMessage)
+	}
 	b, err := r.scan.copy(f.body)
 	if err != nil {
 		return err

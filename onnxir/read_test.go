@@ -207,12 +207,18 @@ func TestBadBytes(t *testing.T) {
 	}
 }
 
-// A small file cannot ask for much: a node takes two bytes.
-func TestTooManyParts(t *testing.T) {
+// A small file cannot ask for much memory. A node takes two bytes.
+func TestTooMuch(t *testing.T) {
 	nodes := strings.Repeat("\x0a\x00", maxParts+1)
 	b := protowire.AppendBytes([]byte{0x3a}, []byte(nodes))
 	_, err := Read(bytes.NewReader(b), int64(len(b)), "")
 	wantFileError(t, err, "more than 524288 nodes, tensors and declarations")
+
+	// And dimensions two each.
+	input := protowire.AppendBytes([]byte{0x5a}, make([]byte, maxMessage+1))
+	b = protowire.AppendBytes([]byte{0x3a}, input)
+	_, err = Read(bytes.NewReader(b), int64(len(b)), "")
+	wantFileError(t, err, "graph.input[0]: a ValueInfoProto of 16777217 bytes; 16777216 are read")
 }
 
 func TestReadGraph(t *testing.T) {
