@@ -5,6 +5,7 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
+	"gonum.org/v1/gonum/blas/blas64"
 
 	"anchorc/onnxir"
 )
@@ -61,31 +62,36 @@ func (c *Call) convolution(g *ConvGeometry, x, w, b *Value) (*Value, error) {
 	return out, nil
 }
 
-// convNumbers computes in float32 whatever the floating-point type, and
-// integers in int64.
+// convNumbers computes in float32, but for float64 and for integers, whose sums
+// float64 holds exactly.
 func (c *Call) convNumbers(g *ConvGeometry, x, w, b *Value) (any, error) {
-	if !x.DType.IsFloat() {
-		y, err := convolve(c, g, x.Ints, w.Ints, b.intsOrNone, func(rows, depth, cols int, w, columns, out []int64) {
-			copy(out, products(w, columns, 1, rows, depth, cols))
-		})
-		if err != nil {
-			return nil, err
+	if x.DType.IsFloat() && x.DType != onnxir.Double {
+		y, err := convolve(c, g, x.float32s, w.float32s, b.float32s, gemm32)
+		if err != nil || x.DType == onnxir.Float {
+			return y, err
 		}
-		return fromInts(x.DType, y)
+		return fromFloats(x.DType, convert[float32, float64](y))
 	}
-	y, err := convolve(c, g, x.float32s, w.float32s, b.float32s, gemm32)
-	if err != nil || x.DType == onnxir.Float {
+	y, err := convolve(c, g, x.Floats, w.Floats, b.float64s, gemm64)
+	if err != nil || x.DType == onnxir.Double {
 		return y, err
 	}
-	return fromFloats(x.DType, convert[float32, float64](y))
+	return fromInts(x.DType, convert[float64, int64](y))
 }
 
-// gemm32 multiplies row-major matrices.
+// gemm32 and gemm64 multiply row-major matrices.
 func gemm32(rows, depth, cols int, w, columns, out []float32) {
 	blas32.Gemm(blas.NoTrans, blas.NoTrans, 1,
 		blas32.General{Rows: rows, Cols: depth, Stride: depth, Data: w},
 		blas32.General{Rows: depth, Cols: cols, Stride: cols, Data: columns},
 		0, blas32.General{Rows: rows, Cols: cols, Stride: cols, Data: out})
+}
+
+func gemm64(rows, depth, cols int, w, columns, out []float64) {
+	blas64.Gemm(blas.NoTrans, blas.NoTrans, 1,
+		blas64.General{Rows: rows, Cols: depth, Stride: depth, Data: w},
+		blas64.General{Rows: depth, Cols: cols, Stride: cols, Data: columns},
+		0, blas64.General{Rows: rows, Cols: cols, Stride: cols, Data: out})
 }
 
 // float32s gives the numbers of a known value in float32; none of nil.
@@ -107,11 +113,12 @@ func (v *Value) float32s() ([]float32, error) {
 	return convert[float64, float32](wide), nil
 }
 
-func (v *Value) intsOrNone() ([]int64, error) {
+// float64s is the same in float64.
+func (v *Value) float64s() ([]float64, error) {
 	if v == nil {
 		return nil, nil
 	}
-	return v.Ints()
+	return v.Floats()
 }
 
 // maxColumns bounds the elements of the matrix of windows that is built at once.
@@ -121,7 +128,7 @@ const maxColumns = 1 << 20
 // of the result, holding the window of the input that the cell sums, for some
 // cells at a time. Each element is summed in the order of channels and kernel
 // alone, so that it does not depend on which others are computed.
-func convolve[T float32 | int64](c *Call, g *ConvGeometry, operandX, operandW, operandB func() ([]T, error), multiply func(rows, depth, cols int, w, columns, out []T)) ([]T, error) {
+func convolve[T float32 | float64](c *Call, g *ConvGeometry, operandX, operandW, operandB func() ([]T, error), multiply func(rows, depth, cols int, w, columns, out []T)) ([]T, error) {
 	x, err := operandX()
 	if err != nil {
 		return nil, err
@@ -183,7 +190,7 @@ func convolve[T float32 | int64](c *Call, g *ConvGeometry, operandX, operandW, o
 	return out, nil
 }
 
-func addBias[T float32 | int64](out, b []T, channels, cells int) {
+func addBias[T float32 | float64](out, b []T, channels, cells int) {
 	if b == nil || cells == 0 || channels == 0 {
 		return
 	}

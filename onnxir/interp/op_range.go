@@ -68,14 +68,23 @@ func (c *Call) intRange(d onnxir.DType, in [3]*Value) (*Value, error) {
 	if delta == 0 {
 		return nil, fmt.Errorf("delta is 0")
 	}
-	out := []int64{}
-	for i := start; delta > 0 && i < limit || delta < 0 && i > limit; i += delta {
-		if out = append(out, i); len(out) > maxNumbers {
-			return nil, fmt.Errorf("from %d to %d by %d is more elements than can be held", start, limit, delta)
-		}
-		if delta > 0 && i > math.MaxInt64-delta || delta < 0 && i < math.MinInt64-delta {
-			break
-		}
+	var span, step uint64 // both positive: differences of int64 fit
+	switch {
+	case delta > 0 && start < limit:
+		span, step = uint64(limit)-uint64(start), uint64(delta)
+	case delta < 0 && start > limit:
+		span, step = uint64(start)-uint64(limit), -uint64(delta)
+	}
+	n := uint64(0)
+	if span > 0 {
+		n = (span-1)/step + 1
+	}
+	if n > maxNumbers {
+		return nil, fmt.Errorf("from %d to %d by %d is more elements than can be held", start, limit, delta)
+	}
+	out := make([]int64, n)
+	for i := range out {
+		out[i] = start + int64(i)*delta
 	}
 	data, err := fromInts(d, out)
 	if err != nil {
