@@ -48,7 +48,7 @@ func Analyze(ctx context.Context, m *onnxir.Model, o Options) (*Detector, error)
 		outs = append(outs, h.out)
 	}
 	d.Tail = newTail(m, f, outs)
-	find := &finder{tags: interp.NewTags(), groups: groups, given: o.AnchorsPerLevel}
+	find := &finder{tags: interp.NewTags(), groups: groups, given: o.AnchorsPerLevel, bySet: map[uint32][]*group{}}
 	if err := d.look(ctx, find); err != nil {
 		return nil, err
 	}
@@ -210,22 +210,23 @@ func (f *finder) boxAt(fl *flow) func(*Output, int) bool {
 			role[h] = r
 		}
 	}
+	boxes := map[uint32]bool{} // by set
+	isBox := func(set uint32) bool {
+		is, known := boxes[set]
+		if !known {
+			is = slices.ContainsFunc(f.tags.Channels(set), func(c interp.Channel) bool {
+				r := role[f.headOf(c)]
+				return r == Box || r == All
+			})
+			boxes[set] = is
+		}
+		return is
+	}
 	return func(o *Output, column int) bool {
-		for _, v := range f.views {
-			if v.out != o.Value {
-				continue
-			}
-			for axis, n := range v.shape {
-				if axis == o.Axis || n < column+4 {
-					continue
-				}
-				for _, set := range v.sets[axis][column : column+4] {
-					for _, c := range f.tags.Channels(set) {
-						if r := role[f.headOf(c)]; r == Box || r == All {
-							return true
-						}
-					}
-				}
+		at := slices.IndexFunc(f.views, func(v *view) bool { return v.out == o.Value })
+		for axis, sets := range f.views[at].sets {
+			if axis != o.Axis && len(sets) >= column+4 && slices.ContainsFunc(sets[column:column+4], isBox) {
+				return true
 			}
 		}
 		return false

@@ -17,18 +17,24 @@ type finder struct {
 	given  []int // anchors per level, if the user said so
 
 	assumed []string
+
+	bySet map[uint32][]*group // what groupsOf found, until levels are merged
 }
 
 func (f *finder) headOf(c interp.Channel) *head { return f.heads[c.Seed] }
 
 // groupsOf lists the levels whose channels are in a set.
 func (f *finder) groupsOf(set uint32) []*group {
+	if list, known := f.bySet[set]; known {
+		return list
+	}
 	var list []*group
 	for _, c := range f.tags.Channels(set) {
 		if g := f.headOf(c).level; !slices.Contains(list, g) {
 			list = append(list, g)
 		}
 	}
+	f.bySet[set] = list
 	return list
 }
 
@@ -89,6 +95,7 @@ func (f *finder) mergeByRows() {
 					h.level = gs[0]
 				}
 				gs[0].heads = append(gs[0].heads, g.heads...)
+				clear(f.bySet)
 				f.groups = slices.DeleteFunc(f.groups, func(o *group) bool { return o == g })
 			}
 		}
@@ -110,7 +117,11 @@ func (f *finder) partsFromRows() map[*group][]part {
 		}
 		axis := v.cellAxes[0]
 		r := &rows{cells: v.cells[axis], sets: v.sets[axis], flat: len(v.otherAxes()) == 0}
-		for _, set := range r.sets {
+		for i, set := range r.sets {
+			if i > 0 && set == r.sets[i-1] {
+				r.levels = append(r.levels, r.levels[i-1])
+				continue
+			}
 			var g *group
 			if gs := f.groupsOf(set); len(gs) > 0 {
 				g = gs[0]

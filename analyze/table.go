@@ -36,8 +36,9 @@ func (d *Detector) table(ctx context.Context, t *Tail, groups []*group, hasBox f
 		}
 	}
 	var want []*onnxir.Value
-	for _, o := range d.Outputs {
-		if o.Kind == Rows {
+	for i := range d.Outputs {
+		o := &d.Outputs[i]
+		if o.Kind == Rows && (o.Constant || holdsBox(o, d.Tail.Shapes[o.Value].Shape, hasBox)) {
 			want = append(want, o.Value)
 		}
 	}
@@ -68,6 +69,18 @@ func (d *Detector) table(ctx context.Context, t *Tail, groups []*group, hasBox f
 		}
 	}
 	return nil
+}
+
+// holdsBox reports whether any four columns of an output come from a box.
+func holdsBox(o *Output, shape []int, hasBox func(*Output, int) bool) bool {
+	for i, n := range shape {
+		for c := 0; i != o.Axis && c+4 <= n; c++ {
+			if hasBox(o, c) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // readTable reads sizes from one output; false where it holds none.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"anchorc/analyze"
@@ -50,7 +51,7 @@ func judge(ctx context.Context, facts *analyze.Detector, original, candidate *on
 			claims = append(claims, claim(other, removed))
 		}
 	}
-	report, err := verify.Check(ctx, original, candidate, claims, o.Verify)
+	report, err := verify.Check(ctx, original, candidate, claims, verify.Options{Mode: o.Verify, Version: Version})
 	if err != nil {
 		return nil, err
 	}
@@ -142,8 +143,13 @@ func (e *VerdictError) Error() string {
 	return fmt.Sprintf("the pruned model is %s", e.Report.Verdict)
 }
 
-// Verify judges the result as it is in memory.
-func (r *Result) Verify(ctx context.Context) error { return r.verify(ctx, r.Model) }
+// Verify judges the result as it is in memory, which is never written.
+func (r *Result) Verify(ctx context.Context) (err error) {
+	if r.Report.After.Bytes, err = r.Model.WriteTo(io.Discard); err != nil {
+		return err
+	}
+	return r.verify(ctx, r.Model)
+}
 
 func (r *Result) verify(ctx context.Context, candidate *onnxir.Model) error {
 	if r.options.Verify == verify.None {

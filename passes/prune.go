@@ -53,6 +53,7 @@ func Prune(ctx context.Context, in *onnxir.Model, mk *mask.Mask, o Options) (*Re
 	if err != nil {
 		return nil, err
 	}
+	go in.SHA256() // beside the analysis; it is computed once
 	facts, err := analyze.Analyze(ctx, model, o.Analyze)
 	if err != nil {
 		return nil, err

@@ -78,78 +78,73 @@ const (
 // keepOf reads the product of index lists off a value's tags. Elements without
 // a tag never decide.
 func keepOf(tags []interp.Tag, fates []fate, shape []int) (Keep, error) {
-	strides := interp.Strides(shape)
 	k := whole(len(shape))
-	dead, alive := 0, 0
-	for _, t := range tags {
-		switch fates[t.Set] {
-		case dies:
-			dead++
-		case stays:
-			alive++
-		case torn:
-			return k, fmt.Errorf("an element mixes anchors that stay with anchors that go")
-		}
+	of := make([]fate, len(tags))
+	var times [torn + 1]int
+	for i, t := range tags {
+		f := fates[t.Set]
+		of[i] = f
+		times[f]++
 	}
-	if dead == 0 {
+	switch {
+	case times[torn] > 0:
+		return k, fmt.Errorf("an element mixes anchors that stay with anchors that go")
+	case times[dies] == 0:
 		return k, nil
-	}
-	if alive == 0 {
+	case times[stays] == 0:
 		k.Gone = true
 		return k, nil
 	}
+	strides := interp.Strides(shape)
 	inside := make([][]bool, len(shape))
 	for axis, n := range shape {
-		has, lost := make([]bool, n), make([]bool, n)
-		inner := strides[axis]
-		for at := 0; at < len(tags); at += inner {
-			i := at / inner % n
-			if has[i] {
-				continue
-			}
-			for _, t := range tags[at : at+inner] {
-				if f := fates[t.Set]; f == stays {
-					has[i] = true
-					break
-				} else if f == dies {
-					lost[i] = true
-				}
-			}
-		}
+		inside[axis] = staying(of, n, strides[axis])
 		list := []int{}
-		for i := range n {
-			has[i] = has[i] || !lost[i]
-			if has[i] {
+		for i, in := range inside[axis] {
+			if in {
 				list = append(list, i)
 			}
 		}
-		inside[axis] = has
 		k.Axes[axis] = list
 	}
 	// Every element that dies must lie outside.
-	if !product(tags, fates, shape, inside) {
+	if !product(of, shape, inside) {
 		return k, fmt.Errorf("what stays of shape %v is no product of index lists", shape)
 	}
 	return k.normal(shape), nil
 }
 
-func product(tags []interp.Tag, fates []fate, shape []int, inside [][]bool) bool {
-	if len(shape) == 0 {
-		return true
-	}
-	inner := len(tags) / max(shape[0], 1)
-	for i := range shape[0] {
-		if !inside[0][i] {
-			continue
-		}
-		part := tags[i*inner : (i+1)*inner]
-		if len(shape) > 1 {
-			if !product(part, fates, shape[1:], inside[1:]) {
-				return false
+// staying tells for each of n indices along an axis of that stride whether
+// something stays there, or nothing was ever there to die.
+func staying(of []fate, n, stride int) []bool {
+	has, lost := make([]bool, n), make([]bool, n)
+	i := 0
+	for at := 0; at < len(of); at += stride {
+		if !has[i] {
+			if run := of[at : at+stride]; slices.Contains(run, stays) {
+				has[i] = true
+			} else if slices.Contains(run, dies) {
+				lost[i] = true
 			}
-			continue
 		}
-		if fates[part[0].Set] == dies {
+		if i++; i == n {
+			i = 0
+		}
+	}
+	for i := range has {
+		has[i] = has[i] || !lost[i]
+	}
+	return has
+}
+
+// product reports whether nothing inside dies.
+func product(of []fate, shape []int, inside [][]bool) bool {
+	if len(shape) == 0 {
+		return !slices.Contains(of, dies)
+	}
+	inner := len(of) / max(shape[0], 1)
+	for i := range shape[0] {
+		if inside[0][i] && !product(of[i*inner:(i+1)*inner], shape[1:], inside[1:]) {
 			return false
 		}
 	}

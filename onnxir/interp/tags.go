@@ -23,7 +23,7 @@ type Tags struct {
 	sets   [][]uint32 // sorted channel numbers; set 0 is empty
 	byKey  map[string]uint32
 	unions map[[2]uint32]uint32
-	recent [1 << 10]struct{ a, b, union uint32 } // the unions asked for last
+	recent [1 << 13]struct{ a, b, union uint32 } // the unions asked for last
 }
 
 type seed struct {
@@ -123,7 +123,7 @@ func (t *Tags) Union(a, b uint32) uint32 {
 	if a == 0 {
 		return b
 	}
-	slot := &t.recent[(a*31+b)%uint32(len(t.recent))]
+	slot := &t.recent[(a*0x9e3779b1^b*0x85ebca6b)>>19]
 	if slot.a == a && slot.b == b {
 		return slot.union
 	}
@@ -233,20 +233,47 @@ func (t *Tags) Map(_ Sig, shape []int, xs []*Value) (Elems, error) {
 	return out, nil
 }
 
-// Reduce joins each run.
+// Reduce joins each run. Runs of one anchor hold the same sets at every cell,
+// so what a run gave is remembered by its first set.
 func (t *Tags) Reduce(_ Sig, n, k int, x *Value) (Elems, error) {
 	tags := t.Of(x)
 	out := make([]Tag, n)
+	if k == 0 {
+		return out, nil
+	}
+	type done struct {
+		run []Tag
+		set uint32
+	}
+	seen := map[uint32]done{}
 	for i := range n {
+		run := tags[i*k : (i+1)*k]
+		if d, ok := seen[run[0].Set]; ok && sameSets(d.run, run) {
+			out[i] = Tag{run[0].Cell, d.set}
+			continue
+		}
 		var all Tag
-		for _, tag := range tags[i*k : (i+1)*k] {
+		for _, tag := range run {
 			if all != tag {
 				all = t.join(all, tag)
 			}
 		}
 		out[i] = all
+		if all.Cell == run[0].Cell {
+			seen[run[0].Set] = done{run, all.Set}
+		}
 	}
 	return out, nil
+}
+
+// sameSets reports whether two runs have the same sets, and the second one cell.
+func sameSets(a, b []Tag) bool {
+	for i := range b {
+		if a[i].Set != b[i].Set || b[i].Cell != b[0].Cell {
+			return false
+		}
+	}
+	return true
 }
 
 // Conv joins, for each element, the input channels of its group: at its cell
