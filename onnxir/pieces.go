@@ -67,6 +67,12 @@ func (p *pieces) join(q *pieces) {
 // elements appends a field that holds a tensor's elements.
 func (p *pieces) elements(num protowire.Number, t *Tensor) {
 	p.add(protowire.AppendVarint(protowire.AppendTag(nil, num, protowire.BytesType), uint64(t.Size()))...)
+	if runs := t.runs(); runs != nil {
+		for _, s := range runs {
+			p.keep(s)
+		}
+		return
+	}
 	p.list = append(p.list, piece{tensor: t})
 	p.size += t.Size()
 }
@@ -108,7 +114,7 @@ func (p *pieces) writeTo(w io.Writer) (int64, error) {
 			_, err = buffered.Write(x.bytes)
 		case x.tensor != nil:
 			err = x.tensor.WriteRaw(buffered)
-		case x.span.size() > 1<<20 && out.takes(x.span):
+		case x.span.size() >= longRun && out.takes(x.span):
 			if err = buffered.Flush(); err == nil {
 				err = out.copyFrom(x.span)
 			}
@@ -125,6 +131,9 @@ func (p *pieces) writeTo(w io.Writer) (int64, error) {
 	err := buffered.Flush()
 	return out.n, err
 }
+
+// longRun is from how many bytes on the kernel is asked to copy a stretch.
+const longRun = 64 << 10
 
 // counter counts what is written.
 type counter struct {

@@ -74,6 +74,38 @@ func (p *selection) open(t *Tensor) (io.ReaderAt, error) {
 	return &selected{base: base, baseSize: p.base.Size(), axes: axes, block: block, size: blocks(axes) * block}, nil
 }
 
+// runs gives the elements as long stretches of a file, in order: what is cut
+// off a large weight by rows leaves such. Nil where they are no such thing.
+func (t *Tensor) runs() []span {
+	p, ok := t.payload.(*selection)
+	if !ok || p.base.DType.Bits() < 8 || p.check() != nil {
+		return nil
+	}
+	base, ok := p.base.payload.(*stored)
+	if !ok {
+		return nil
+	}
+	axes, block := p.axes()
+	block *= int64(p.base.DType.Bits() / 8)
+	n := blocks(axes)
+	if n == 0 || block == 0 || n > 1<<16 {
+		return nil
+	}
+	var list []span
+	for i := range n {
+		start := base.span.start + blockAt(axes, i)*block
+		if k := len(list) - 1; k >= 0 && list[k].end == start {
+			list[k].end += block
+			continue
+		}
+		list = append(list, span{base.span.src, start, start + block})
+	}
+	if n*block/int64(len(list)) < longRun {
+		return nil
+	}
+	return list
+}
+
 func (p *selection) check() error {
 	for axis, list := range p.keep {
 		for _, i := range list {
