@@ -120,7 +120,7 @@ func operators() []Operator {
 		{"Reshape", Moves, reshape},
 		{"Resize", Moves, resizeOp},
 		{"ReverseSequence", Moves, reverseSequence},
-		{"RoiAlign", Shapes, roiAlign},
+		{"RoiAlign", Contracts, roiAlign},
 		{"Round", Maps, onFloats(math.RoundToEven)},
 		{"Scatter", Moves, scatterElements},
 		{"ScatterElements", Moves, scatterElements},

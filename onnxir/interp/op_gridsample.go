@@ -6,29 +6,8 @@ import (
 	"anchorc/onnxir"
 )
 
-// Operators that sample maps at computed places: only types and shapes.
-
-// roiAlign gives one map a region.
-func roiAlign(c *Call) ([]*Value, error) {
-	x, err := c.Need(0)
-	if err != nil {
-		return nil, err
-	}
-	rois, err := c.Need(1)
-	if err != nil {
-		return nil, err
-	}
-	if x.Rank() != 4 || rois.Rank() != 2 {
-		return nil, fmt.Errorf("input has shape %v, rois %v", x.Shape, rois.Shape)
-	}
-	size, err := dimensions([]int64{c.Int("output_height", 1), c.Int("output_width", 1)})
-	if err != nil {
-		return nil, err
-	}
-	return c.sampled(x, rois, x.DType, rois.Shape[0], x.Shape[1], size[0], size[1])
-}
-
 // gridSample gives one element a place of a grid, [N, out..., coordinates].
+// Only the shape of the result is computed.
 func gridSample(c *Call) ([]*Value, error) {
 	x, err := c.Need(0)
 	if err != nil {
@@ -45,6 +24,7 @@ func gridSample(c *Call) ([]*Value, error) {
 	return c.sampled(x, grid, x.DType, shape...)
 }
 
+// sampled is the result of an operator that samples x at computed places.
 func (c *Call) sampled(x, places *Value, d onnxir.DType, shape ...int) ([]*Value, error) {
 	if x.Elems != nil || places.Elems != nil {
 		return nil, fmt.Errorf("elements cannot be followed through %s", c.Node.OpType)
