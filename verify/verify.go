@@ -46,7 +46,7 @@ func Check(ctx context.Context, original, candidate *onnxir.Model, claims []Clai
 	}
 	a, b := newSide(original), newSide(candidate)
 	for i := range claims {
-		if err := j.judge(ctx, &comparison{original: a, candidate: b, claim: &claims[i]}); err != nil {
+		if err := j.claim(ctx, &comparison{original: a, candidate: b, claim: &claims[i]}); err != nil {
 			return nil, err
 		}
 	}
@@ -96,8 +96,8 @@ func (j *judge) conclude() {
 	}
 }
 
-// judge judges the candidate by one claim.
-func (j *judge) judge(ctx context.Context, c *comparison) error {
+// claim judges the candidate by one claim.
+func (j *judge) claim(ctx context.Context, c *comparison) error {
 	where := c.claim.shapes(c.original.model.Graph)
 	if why := sameInputs(c.original.model.Graph, c.candidate.model.Graph); why != "" {
 		j.unknown(why)

@@ -239,3 +239,19 @@ func TestCancel(t *testing.T) {
 		t.Error("a check whose context is done gave a verdict")
 	}
 }
+
+// A verdict holds at the shapes of all claims; one at which the original has no
+// known rows is skipped and listed.
+func TestSeveralShapes(t *testing.T) {
+	original, d := all().model(), honest([]int{0, 1}, []int{0, 1})
+	good := d.claim(original)
+	bad := good
+	bad.Inputs = map[string][]int{"image": {1, 5, 16, 16}} // five channels do not fit the first convolution
+	r := check(t, original, d.model(), All, good, bad)
+	if r.Verdict != Proved || !slices.Equal(r.Shapes, []string{"image=1x3x16x16"}) || !slices.Equal(r.Skipped, []string{"image=1x5x16x16"}) {
+		t.Error(explain(r))
+	}
+	if r := check(t, original, d.model(), All, bad); r.Verdict != Unknown {
+		t.Error(explain(r))
+	}
+}
