@@ -66,6 +66,12 @@ func verdictOf(r *verify.Report, help string) error {
 		if len(r.Reasons) > 0 {
 			why = r.Reasons[0]
 		}
+		for _, o := range r.Outputs {
+			if o.Worst != nil {
+				why = fmt.Sprintf("output %s %s", o.Name, differs(o.Worst))
+				break
+			}
+		}
 		return &verdictError{statusRefuted, "refuted: " + why + help}
 	case verify.Unknown:
 		why := "neither proved nor refuted"
@@ -86,7 +92,7 @@ func showVerified(w io.Writer, r *verify.Report) {
 	for _, o := range r.Outputs {
 		fmt.Fprintf(w, "  output %s: %s\n", o.Name, compared(o.Rows, o.Exercised, o.MaxULP, o.MaxAbs))
 		if x := o.Worst; x != nil {
-			fmt.Fprintf(w, "    most at %s: %v in the original, %v in the candidate\n", slot(x), x.Original, x.Candidate)
+			fmt.Fprintf(w, "    most %s\n", differs(x))
 		}
 	}
 	if n := r.FirstDifference; n != nil {
@@ -103,8 +109,8 @@ func showVerified(w io.Writer, r *verify.Report) {
 	}
 }
 
-// slot says where in the original's output an element is.
-func slot(x *verify.Worst) string {
+// differs says which element differs, and how.
+func differs(x *verify.Worst) string {
 	text := fmt.Sprintf("index %v", x.Index)
 	if x.Level >= 0 && x.Anchor >= 0 {
 		text = fmt.Sprintf("L%dA%d", x.Level, x.Anchor)
@@ -115,7 +121,7 @@ func slot(x *verify.Worst) string {
 			text += fmt.Sprintf(", column %d", x.Column)
 		}
 	}
-	return text
+	return fmt.Sprintf("at %s: %v in the original, %v in the candidate", text, x.Original, x.Candidate)
 }
 
 // showSummary prints what a report says of verification.
