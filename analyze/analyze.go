@@ -126,11 +126,11 @@ func (f *finder) orderLevels() {
 		if !v.tagged {
 			continue
 		}
-		axis := 0
+		sets := []uint32{v.all}
 		if len(v.cellAxes) == 1 {
-			axis = v.cellAxes[0]
+			sets = v.sets[v.cellAxes[0]]
 		}
-		for _, set := range v.sets[axis] {
+		for _, set := range sets {
 			for _, g := range f.groupsOf(set) {
 				if _, there := seen[g]; !there {
 					seen[g] = len(seen)

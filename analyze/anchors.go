@@ -38,20 +38,8 @@ func (f *finder) groupsOf(set uint32) []*group {
 	return list
 }
 
-func (f *finder) levelsOf(v *view) []*group {
-	var list []*group
-	if !v.tagged || len(v.sets) == 0 {
-		return nil
-	}
-	for _, set := range v.sets[0] {
-		for _, g := range f.groupsOf(set) {
-			if !slices.Contains(list, g) {
-				list = append(list, g)
-			}
-		}
-	}
-	return list
-}
+// levelsOf lists the levels whose channels are in an output.
+func (f *finder) levelsOf(v *view) []*group { return f.groupsOf(v.all) }
 
 // part is one list of sets of a level: the k-th is (some of) the k-th anchor.
 type part []uint32
@@ -198,10 +186,8 @@ func (f *finder) dropUnseen() {
 	seen := map[*head]bool{}
 	for _, v := range f.views {
 		if v.tagged && !v.mixed && len(v.cellAxes) > 0 {
-			for _, set := range v.sets[0] {
-				for _, c := range f.tags.Channels(set) {
-					seen[f.headOf(c)] = true
-				}
+			for _, c := range f.tags.Channels(v.all) {
+				seen[f.headOf(c)] = true
 			}
 		}
 	}

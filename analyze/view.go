@@ -17,8 +17,11 @@ type view struct {
 	mixed    bool // some element is reached by several cells
 	tagged   bool // some element is reached at all
 
-	// cells and sets hold, for each index along each axis, the one cell (or
-	// Mixed) and all channels found there.
+	// all is the set of all channels found anywhere.
+	all uint32
+	// cells and sets hold, for each index along an axis, the one cell (or
+	// Mixed) and all channels found there. Of a map the axes of its cells, where
+	// all channels meet at every index, have none.
 	cells, sets [][]uint32
 }
 
@@ -26,47 +29,87 @@ type view struct {
 func look(t *interp.Tags, out *onnxir.Value, x *interp.Value) *view {
 	v := &view{out: out, shape: x.Shape, cells: make([][]uint32, x.Rank()), sets: make([][]uint32, x.Rank())}
 	tags := t.Of(x)
-	if tags == nil {
+	var last interp.Tag
+	for _, tag := range tags {
+		if tag == last {
+			continue
+		}
+		last = tag
+		v.tagged = true
+		v.mixed = v.mixed || tag.Cell == interp.Mixed
+	}
+	if !v.tagged {
 		return v
 	}
 	strides := interp.Strides(x.Shape)
-	for axis, n := range x.Shape {
-		cells, sets := make([]uint32, n), make([]uint32, n)
-		inner := strides[axis]
-		varies := false
-		for at := 0; at < len(tags); at += inner {
-			i := at / inner % n
-			for _, tag := range tags[at : at+inner] {
-				if tag.Cell == interp.Mixed {
-					v.mixed = true
-				}
-				if tag == (interp.Tag{}) {
-					continue
-				}
-				v.tagged = true
-				if cells[i] == 0 {
-					cells[i] = tag.Cell
-				} else if cells[i] != tag.Cell {
-					cells[i] = interp.Mixed
-				}
-				sets[i] = t.Union(sets[i], tag.Set)
-			}
-			if i > 0 && !varies {
-				before := tags[at-inner : at]
-				for j, tag := range tags[at : at+inner] {
-					if tag.Cell != before[j].Cell && tag.Cell != 0 && before[j].Cell != 0 {
-						varies = true
-						break
-					}
-				}
-			}
-		}
-		v.cells[axis], v.sets[axis] = cells, sets
-		if varies {
+	for axis := range x.Shape {
+		if varies(tags, x.Shape[axis], strides[axis]) {
 			v.cellAxes = append(v.cellAxes, axis)
 		}
 	}
+	for axis, n := range x.Shape {
+		if len(v.cellAxes) > 1 && slices.Contains(v.cellAxes, axis) {
+			continue
+		}
+		v.cells[axis], v.sets[axis] = found(t, tags, n, strides[axis])
+	}
+	for _, sets := range v.sets {
+		for _, set := range sets {
+			v.all = t.Union(v.all, set)
+		}
+		if v.all != 0 {
+			break
+		}
+	}
 	return v
+}
+
+// varies reports whether the cell changes along an axis of n indices.
+func varies(tags []interp.Tag, n, stride int) bool {
+	i := 0
+	for at := 0; at < len(tags); at += stride {
+		if i > 0 {
+			before := tags[at-stride : at]
+			for j, tag := range tags[at : at+stride] {
+				if tag.Cell != before[j].Cell && tag.Cell != 0 && before[j].Cell != 0 {
+					return true
+				}
+			}
+		}
+		if i++; i == n {
+			i = 0
+		}
+	}
+	return false
+}
+
+// found gives, for each of n indices along an axis, the cell and the channels there.
+func found(t *interp.Tags, tags []interp.Tag, n, stride int) (cells, sets []uint32) {
+	cells, sets = make([]uint32, n), make([]uint32, n)
+	i := 0
+	for at := 0; at < len(tags); at += stride {
+		cell, set := cells[i], sets[i]
+		var last interp.Tag
+		for _, tag := range tags[at : at+stride] {
+			if tag == last || tag == (interp.Tag{}) {
+				continue
+			}
+			if cell == 0 {
+				cell = tag.Cell
+			} else if cell != tag.Cell {
+				cell = interp.Mixed
+			}
+			if tag.Set != last.Set && tag.Set != set {
+				set = t.Union(set, tag.Set)
+			}
+			last = tag
+		}
+		cells[i], sets[i] = cell, set
+		if i++; i == n {
+			i = 0
+		}
+	}
+	return cells, sets
 }
 
 // settle decides the axes of cells where grids of one row, one column or one
