@@ -62,6 +62,9 @@ func (c *Call) window(in, kernel []int, ceil bool) (stride, dilation, begin, end
 		if stride[i] < 1 || dilation[i] < 1 || kernel[i] < 1 || begin[i] < 0 || end[i] < 0 {
 			return nil, nil, nil, nil, nil, fmt.Errorf("kernel %v, strides %v, dilations %v, pads %v: an entry is too small", kernel, stride, dilation, pads)
 		}
+		if max(kernel[i], stride[i], dilation[i], begin[i], end[i]) > maxElements {
+			return nil, nil, nil, nil, nil, fmt.Errorf("kernel %v, strides %v, dilations %v, pads %v: an entry is too large", kernel, stride, dilation, pads)
+		}
 		reach := dilation[i]*(kernel[i]-1) + 1
 		switch auto := c.Str("auto_pad", "NOTSET"); auto {
 		case "NOTSET", "":
