@@ -15,6 +15,9 @@ type Results struct {
 	Outputs string `knob:"joined|flat|turned|squeezed|bare|levels"`
 	// Early runs the scores' activation before levels are joined.
 	Early bool
+	// Scores hands out all columns of scores; or of each row one, the second or
+	// the highest.
+	Scores string `knob:"all|second|highest"`
 }
 
 // Dynamic is which dimensions of the input are symbols.
@@ -106,6 +109,9 @@ func (d *detector) finish() (*onnxir.Model, Truth) {
 		}
 	}
 	d.truth.Activation = d.activation
+	if d.activation == "exponentials" {
+		d.truth.Activation = "softmax"
+	}
 	d.truth.Expect = Prune
 	order := d.Rows.levels(len(d.places))
 	if d.fused {
@@ -178,6 +184,8 @@ func (d *detector) activate(x *onnxir.Value, b branch, due bool) *onnxir.Value {
 		return x
 	case b.role == "class" && d.activation == "softmax":
 		return d.softmax(x, d.rank())
+	case b.role == "class" && d.activation == "exponentials":
+		return d.exponentials(x, d.rank()-1)
 	}
 	return d.sigmoid(x)
 }
@@ -192,7 +200,27 @@ func (d *detector) result(x *onnxir.Value, b branch, levels []int) {
 	if d.Outputs == "levels" {
 		o.Name += fmt.Sprintf("_%d", levels[0])
 	}
+	if b.role == "class" && b.columns > 1 && d.Scores != "all" {
+		d.handOutOne(x, o, rows)
+		return
+	}
 	d.handOut(x, o, rows, b.columns)
+}
+
+// handOutOne brings one column of rows into the form of an output, [N,R].
+func (d *detector) handOutOne(x *onnxir.Value, o Output, rows int) {
+	if d.Scores == "second" {
+		x = d.gather(x, d.int(1), d.rank()-1)
+	} else {
+		x = d.reduce("ReduceMax", x, d.rank()-1, false)
+	}
+	if !d.fixed {
+		rows = -1
+	}
+	t := d.batched(rows)
+	t.Shape = t.Shape[1-d.axis():]
+	d.output(o.Name, x, t)
+	d.truth.Outputs = append(d.truth.Outputs, o)
 }
 
 // handOut brings rows into the form of an output.

@@ -46,6 +46,25 @@ func (p *pen) softmax(x *onnxir.Value, rank int64) *onnxir.Value {
 	return p.tail("Softmax", vals(x), onnxir.IntAttr("axis", axis))
 }
 
+// exponentials is a softmax over one axis, written out.
+func (p *pen) exponentials(x *onnxir.Value, axis int64) *onnxir.Value {
+	e := p.exp(p.sub(x, p.reduce("ReduceMax", x, axis, true)))
+	return p.div(e, p.reduce("ReduceSum", e, axis, true))
+}
+
+// reduce folds one axis, by an operator whose axes became an input in opset 13
+// (ReduceSum) or later than any here (the others).
+func (p *pen) reduce(op string, x *onnxir.Value, axis int64, keep bool) *onnxir.Value {
+	kept := int64(0)
+	if keep {
+		kept = 1
+	}
+	if op == "ReduceSum" && p.Opset >= 13 {
+		return p.tail(op, vals(x, p.ints(axis)), onnxir.IntAttr("keepdims", kept))
+	}
+	return p.tail(op, vals(x), onnxir.IntsAttr("axes", axis), onnxir.IntAttr("keepdims", kept))
+}
+
 // slice takes from start up to end along one axis.
 func (p *pen) slice(x *onnxir.Value, axis, start, end int64) *onnxir.Value {
 	if p.Opset < 10 {

@@ -21,7 +21,7 @@ func (s SCRFD) Build() (*onnxir.Model, Truth) {
 	s = complete(s)
 	d := &detector{
 		pen: newPen(s.Export, "scrfd"), Rows: s.Rows, Head: s.Head, Decode: Decode{Boxes: "raw"},
-		Results: Results{Outputs: "levels", Early: s.Early}, activation: "sigmoid",
+		Results: complete(Results{Outputs: "levels", Early: s.Early}), activation: "sigmoid",
 		branches: []branch{classBranch(1), boxBranch},
 	}
 	if s.Landmarks == "yes" {

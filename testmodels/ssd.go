@@ -16,8 +16,8 @@ type SSD struct {
 	Decode
 	Results
 	Anchors    Counts `knob:"4 6 6 4|3 2|1 3 2|2 2 1"`
-	Classes    int    `knob:"21|3|2|1"` // columns, background among them
-	Activation string `knob:"softmax|sigmoid|none"`
+	Classes    int    `knob:"21|3|2|1"`                          // columns, background among them
+	Activation string `knob:"softmax|exponentials|sigmoid|none"` // exponentials are a softmax, written out
 	// BoxFirst puts the box branch before the class branch.
 	BoxFirst bool
 	// Fused has one convolution for both.
@@ -27,7 +27,7 @@ type SSD struct {
 // Build makes a detector of 48 by 64 pixels, 6x8 cells at its finest level.
 func (s SSD) Build() (*onnxir.Model, Truth) {
 	s = complete(s)
-	if s.Classes == 1 && s.Activation == "softmax" {
+	if s.Classes == 1 && s.softmax() {
 		s.Activation = "sigmoid" // the softmax of one column is always 1
 	}
 	d := &detector{pen: newPen(s.Export, "ssd"), Rows: s.Rows, Head: s.Head, Decode: s.Decode, Results: s.Results, activation: s.Activation, fused: s.Fused}
@@ -36,7 +36,7 @@ func (s SSD) Build() (*onnxir.Model, Truth) {
 	if s.BoxFirst {
 		d.branches = []branch{boxBranch, classBranch(s.Classes)}
 	}
-	d.truth.Classes, d.truth.Background = s.Classes, s.Activation == "softmax"
+	d.truth.Classes, d.truth.Background = s.Classes, s.softmax()
 	d.start(3, 48, 64)
 	counts := s.Anchors.list()
 	for i, x := range d.trunk(d.image, 3, len(counts), 8) {
@@ -45,6 +45,8 @@ func (s SSD) Build() (*onnxir.Model, Truth) {
 	}
 	return d.finish()
 }
+
+func (s SSD) softmax() bool { return s.Activation == "softmax" || s.Activation == "exponentials" }
 
 // start makes the image.
 func (d *detector) start(c, h, w int) {

@@ -20,7 +20,7 @@ func (y YuNet) Build() (*onnxir.Model, Truth) {
 	d := &detector{
 		pen:  newPen(y.Export, "yunet"),
 		Rows: Rows{Spread: y.Spread, Target: y.Target}, Head: Head{Conv: y.Conv, After: y.After},
-		Decode: Decode{Boxes: "raw"}, Results: Results{Outputs: y.Outputs}, activation: "softmax", fused: true,
+		Decode: Decode{Boxes: "raw"}, Results: complete(Results{Outputs: y.Outputs}), activation: "softmax", fused: true,
 		branches: []branch{{"box", "loc", 14, noSizes}, {"class", "conf", 2, noSizes}, {"objectness", "iou", 1, noSizes}},
 	}
 	d.truth.Classes, d.truth.Background = 2, true
