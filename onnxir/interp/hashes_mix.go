@@ -67,29 +67,3 @@ func sumOf(d hash.Hash) Hash {
 	sum := d.Sum(b[:0])
 	return Hash{binary.LittleEndian.Uint64(sum), binary.LittleEndian.Uint64(sum[8:])}
 }
-
-// rowDigests is a writer that digests each size bytes by themselves.
-type rowDigests struct {
-	size, left int
-	digest     hash.Hash
-	rows       []Hash
-}
-
-func newRowDigests(size int) *rowDigests {
-	return &rowDigests{size: size, left: size, digest: sha256.New()}
-}
-
-func (r *rowDigests) Write(p []byte) (int, error) {
-	written := len(p)
-	for len(p) > 0 {
-		n := min(r.left, len(p))
-		r.digest.Write(p[:n])
-		p = p[n:]
-		if r.left -= n; r.left == 0 {
-			r.rows = append(r.rows, sumOf(r.digest))
-			r.digest.Reset()
-			r.left = r.size
-		}
-	}
-	return written, nil
-}
