@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -50,7 +51,21 @@ func (k Keep) equal(o Keep) bool {
 	return true
 }
 
-func (k Keep) key() string { return fmt.Sprint(k.Axes) }
+// key is equal for equal keeps only.
+func (k Keep) key() string {
+	var b []byte
+	for _, l := range k.Axes {
+		if l == nil {
+			b = append(b, 0)
+			continue
+		}
+		b = binary.AppendUvarint(b, uint64(len(l))+1)
+		for _, i := range l {
+			b = binary.AppendUvarint(b, uint64(i))
+		}
+	}
+	return string(b)
+}
 
 // whole is the keep of a value of which all stays.
 func whole(rank int) Keep { return Keep{Axes: make([][]int, rank)} }

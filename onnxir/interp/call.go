@@ -331,29 +331,7 @@ func (c *Call) Spread(sig Sig, d onnxir.DType, x *Value, axes []int, ordered boo
 		}
 	}
 	if runs.Elems != nil {
-		flat := runs.withShape([]int{n, k})
-		if flat.Elems, err = c.m.Domain.Reshape(runs, flat.Shape); err != nil {
-			return nil, err
-		}
-		all := Opaque(d, n, 1)
-		if all.Elems, err = c.m.Domain.Reduce(sig, n, k, flat); err != nil {
-			return nil, err
-		}
-		flat.num, flat.src = nil, nil
-		operands := []*Value{flat, all}
-		if ordered {
-			place := make([]int64, k)
-			for i := range place {
-				place[i] = int64(i)
-			}
-			operands = append(operands, Int64s(place...))
-		}
-		each := Sig{Key: "each of " + sig.Key}
-		elems, err := c.m.Domain.Map(each, flat.Shape, operands)
-		if err != nil {
-			return nil, err
-		}
-		if out.Elems, err = c.m.Domain.Reshape(&Value{DType: d, Shape: flat.Shape, Elems: elems}, runs.Shape); err != nil {
+		if out.Elems, err = c.m.Domain.Spread(sig, n, k, ordered, runs); err != nil {
 			return nil, err
 		}
 	}

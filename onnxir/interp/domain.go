@@ -25,6 +25,9 @@ type Domain interface {
 	Map(sig Sig, shape []int, xs []*Value) (Elems, error)
 	// Reduce makes one element of each run of k elements of x, which has n*k.
 	Reduce(sig Sig, n, k int, x *Value) (Elems, error)
+	// Spread makes each element of x, which has n*k, anew from all of its run of
+	// k; ordered says that its place in the run matters.
+	Spread(sig Sig, n, k int, ordered bool, x *Value) (Elems, error)
 	// Conv is a convolution of x by w and, if not nil, b.
 	Conv(sig Sig, g *ConvGeometry, x, w, b *Value) (Elems, error)
 }

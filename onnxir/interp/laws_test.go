@@ -78,6 +78,20 @@ func (o *origins) Reduce(_ interp.Sig, n, k int, x *interp.Value) (interp.Elems,
 	return out, nil
 }
 
+func (o *origins) Spread(sig interp.Sig, n, k int, _ bool, x *interp.Value) (interp.Elems, error) {
+	reduced, err := o.Reduce(sig, n, k, x)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]int, 0, n*k)
+	for _, all := range reduced.([][]int) {
+		for range k {
+			out = append(out, all)
+		}
+	}
+	return out, nil
+}
+
 var errNoConv = errors.New("convolution is each domain's own")
 
 func (o *origins) Conv(interp.Sig, *interp.ConvGeometry, *interp.Value, *interp.Value, *interp.Value) (interp.Elems, error) {

@@ -233,13 +233,29 @@ func (t *Tags) Map(_ Sig, shape []int, xs []*Value) (Elems, error) {
 	return out, nil
 }
 
-// Reduce joins each run. Runs of one anchor hold the same sets at every cell,
-// so what a run gave is remembered by its first set.
+// Reduce joins each run.
 func (t *Tags) Reduce(_ Sig, n, k int, x *Value) (Elems, error) {
-	tags := t.Of(x)
 	out := make([]Tag, n)
+	t.runs(t.Of(x), n, k, func(i int, all Tag) { out[i] = all })
+	return out, nil
+}
+
+// Spread: what comes from a run comes from all of it.
+func (t *Tags) Spread(_ Sig, n, k int, _ bool, x *Value) (Elems, error) {
+	out := make([]Tag, n*k)
+	t.runs(t.Of(x), n, k, func(i int, all Tag) {
+		for j := i * k; j < (i+1)*k; j++ {
+			out[j] = all
+		}
+	})
+	return out, nil
+}
+
+// runs joins each run of k tags. Runs of one anchor hold the same sets at every
+// cell, so what a run gave is remembered by its first set.
+func (t *Tags) runs(tags []Tag, n, k int, give func(i int, all Tag)) {
 	if k == 0 {
-		return out, nil
+		return
 	}
 	type done struct {
 		run []Tag
@@ -249,7 +265,7 @@ func (t *Tags) Reduce(_ Sig, n, k int, x *Value) (Elems, error) {
 	for i := range n {
 		run := tags[i*k : (i+1)*k]
 		if d, ok := seen[run[0].Set]; ok && sameSets(d.run, run) {
-			out[i] = Tag{run[0].Cell, d.set}
+			give(i, Tag{run[0].Cell, d.set})
 			continue
 		}
 		var all Tag
@@ -258,12 +274,11 @@ func (t *Tags) Reduce(_ Sig, n, k int, x *Value) (Elems, error) {
 				all = t.join(all, tag)
 			}
 		}
-		out[i] = all
+		give(i, all)
 		if all.Cell == run[0].Cell {
 			seen[run[0].Set] = done{run, all.Set}
 		}
 	}
-	return out, nil
 }
 
 // sameSets reports whether two runs have the same sets, and the second one cell.
