@@ -15,8 +15,8 @@ type Results struct {
 	Outputs string `knob:"joined|flat|turned|squeezed|bare|levels"`
 	// Early runs the scores' activation before levels are joined.
 	Early bool
-	// Scores hands out all columns of scores; or of each row one, the second or
-	// the highest.
+	// Scores hands out all columns of scores; or of each row one, the second of
+	// a softmax or the highest.
 	Scores string `knob:"all|second|highest"`
 }
 
@@ -168,6 +168,17 @@ func (d *detector) finishFused(order []int) {
 
 func (d *detector) rank() int64 { return int64(d.axis() + 2) }
 
+// loops is the order of rows of some levels. Where each has one anchor, its
+// place among the loops is no matter, and the last is taken.
+func (d *detector) loops(levels []int) []string {
+	for _, i := range levels {
+		if len(d.places[i].anchors) > 1 {
+			return d.order()
+		}
+	}
+	return []string{"y", "x", "anchor"}
+}
+
 // count is the number of rows of some levels.
 func (d *detector) count(levels ...int) int {
 	n := 0
@@ -196,7 +207,7 @@ func (d *detector) result(x *onnxir.Value, b branch, levels []int) {
 	if b.role == "box" && d.Boxes != "raw" && !d.handedOut {
 		x = d.boxes(x, d.rank(), d.Decode, d.prior(d.Priors, d.image, d.places, d.Rows, x), d.image)
 	}
-	o := Output{Name: b.output, Kind: "rows", Axis: d.axis(), Levels: levels, Order: d.order()}
+	o := Output{Name: b.output, Kind: "rows", Axis: d.axis(), Levels: levels, Order: d.loops(levels)}
 	if d.Outputs == "levels" {
 		o.Name += fmt.Sprintf("_%d", levels[0])
 	}
@@ -209,7 +220,7 @@ func (d *detector) result(x *onnxir.Value, b branch, levels []int) {
 
 // handOutOne brings one column of rows into the form of an output, [N,R].
 func (d *detector) handOutOne(x *onnxir.Value, o Output, rows int) {
-	if d.Scores == "second" {
+	if d.truth.Activation == "softmax" && d.Scores == "second" {
 		x = d.gather(x, d.int(1), d.rank()-1)
 	} else {
 		x = d.reduce("ReduceMax", x, d.rank()-1, false)

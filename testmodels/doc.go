@@ -5,12 +5,12 @@
 // Build gives the model and its [Truth]. [Families] lists them with their knobs
 // and all values, for tests that draw detectors at random; [NearMisses] are
 // what must be refused. The models are small, but for [SSD300] and
-// [RetinaNet300]-sized ones, which have the costs of the papers.
+// [RetinaNet800], whose heads have the sizes and costs of the papers.
 //
 // How one is put together, file by file: trunk.go makes feature maps, head.go
 // the convolutions that predict, spread.go turns their channels into rows,
 // priors.go spells the table of anchors, decode.go makes boxes of both, and
 // yolo.go does the same for heads that stay 5-D until the end. pen.go writes
-// nodes in the form of the opset at hand. The truth is worked out beside, from
+// nodes, pen_ops.go those whose form hangs on the opset. The truth is worked out beside, from
 // sizes and counts alone, never read off the graph.
 package testmodels

@@ -71,7 +71,7 @@ func (d *detector) handOutTable(h HandedOut) {
 	} else {
 		x = d.several(1, levels)
 	}
-	o := Output{Name: "anchors", Kind: "rows", Axis: 1, Levels: order, Order: d.order(), Constant: true}
+	o := Output{Name: "anchors", Kind: "rows", Axis: 1, Levels: order, Order: d.loops(order), Constant: true}
 	t := onnxir.TensorType(onnxir.Float, 1, int64(len(all)), 4)
 	if h.Table == "tiles" {
 		t.Shape[0] = d.batch

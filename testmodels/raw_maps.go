@@ -18,8 +18,8 @@ type RawMaps struct {
 	Symbols  string `knob:"none|batch|sizes"`
 	Anchors  Counts `knob:"9 9 9|3 2|1 4 2"`
 	Classes  int    `knob:"5|1|20"`
-	Branches string `knob:"class box|box class|class box landmark|box objectness class"`
-	Sigmoid  bool   // on class and objectness maps
+	Branches string `knob:"class box|box class|class box landmark"`
+	Sigmoid  bool   // on class maps
 	// SharedHead has all levels read one set of weights, where they have as many anchors.
 	SharedHead bool
 }
@@ -35,19 +35,18 @@ type Maps struct {
 func (r RawMaps) Build() (*onnxir.Model, Truth) {
 	r = complete(r)
 	d := newMaps(r.Export, r.Maps, r.Symbols)
+	if r.Branches == "class box landmark" {
+		r.Classes = min(r.Classes, landmarkBranch.columns/2) // or nothing tells which is which
+	}
 	d.truth.Classes = r.Classes
 	if r.Sigmoid {
 		d.truth.Activation = "sigmoid"
 	}
 	branches := map[string][]branch{
-		"class box":            {classBranch(r.Classes), boxBranch},
-		"box class":            {boxBranch, classBranch(r.Classes)},
-		"class box landmark":   {classBranch(r.Classes), boxBranch, landmarkBranch},
-		"box objectness class": {boxBranch, objectBranch, classBranch(r.Classes + 1)},
+		"class box":          {classBranch(r.Classes), boxBranch},
+		"box class":          {boxBranch, classBranch(r.Classes)},
+		"class box landmark": {classBranch(r.Classes), boxBranch, landmarkBranch},
 	}[r.Branches]
-	if r.Branches == "box objectness class" {
-		d.truth.Classes++ // one class beside objectness would be objectness too
-	}
 	counts := r.Anchors.list()
 	weights := ""
 	if r.SharedHead && counts[0] == counts[1] {
@@ -57,7 +56,7 @@ func (r RawMaps) Build() (*onnxir.Model, Truth) {
 		l := d.newLevel(x, counts[i])
 		for _, b := range branches {
 			y := d.predict(i, x, counts[i], b, r.Head, false, weights, &l)
-			if r.Sigmoid && (b.role == "class" || b.role == "objectness") {
+			if r.Sigmoid && b.role == "class" {
 				y.v = d.sigmoid(y.v)
 			}
 			d.add(i, y, Output{Name: b.output, Kind: "channels", Order: channelOrder(b.columns), Columns: b.columns})

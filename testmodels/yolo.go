@@ -39,7 +39,7 @@ type YOLO struct {
 	// Maps hands out the 5-D maps as well.
 	Maps        bool
 	CoarseFirst bool
-	Anchors     Counts `knob:"3 3 3|2 3|1 2 1"`
+	Anchors     Counts `knob:"3 3 3|2 3|4 2"`
 	Classes     int    `knob:"3|1|8"`
 }
 
