@@ -122,8 +122,13 @@ func keepOf(tags []interp.Tag, fates []fate, shape []int) (Keep, error) {
 		}
 		k.Axes[axis] = list
 	}
-	// Every element that dies must lie outside.
-	if !product(of, shape, inside) {
+	// Every element that dies must lie outside. All that stay lie inside, so
+	// where they are as many as there are places no place is left.
+	places := 1
+	for _, l := range k.Axes {
+		places *= len(l)
+	}
+	if times[stays] != places && !product(of, shape, inside) {
 		return k, fmt.Errorf("what stays of shape %v is no product of index lists", shape)
 	}
 	return k.normal(shape), nil
@@ -133,11 +138,12 @@ func keepOf(tags []interp.Tag, fates []fate, shape []int) (Keep, error) {
 // something stays there, or nothing was ever there to die.
 func staying(of []fate, n, stride int) []bool {
 	has, lost := make([]bool, n), make([]bool, n)
-	i := 0
-	for at := 0; at < len(of); at += stride {
+	i, left := 0, n
+	for at := 0; at < len(of) && left > 0; at += stride {
 		if !has[i] {
 			if run := of[at : at+stride]; slices.Contains(run, stays) {
 				has[i] = true
+				left--
 			} else if slices.Contains(run, dies) {
 				lost[i] = true
 			}
