@@ -37,7 +37,10 @@ func Analyze(ctx context.Context, m *onnxir.Model, o Options) (*Detector, error)
 	}
 	d.MACs = ModelMACs(m.Graph, shapes)
 	f := newFlow(m.Graph, shapes)
-	heads := findHeads(f)
+	heads, err := findHeads(ctx, m, f)
+	if err != nil {
+		return nil, err
+	}
 	if len(heads) == 0 {
 		return nil, noHead(m.Graph)
 	}

@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"context"
 	"slices"
 
 	"anchorc/onnxir"
@@ -32,9 +33,32 @@ type group struct {
 	sets []uint32 // one for each anchor, in channel order
 }
 
-// findHeads lists the convolutions from which data reaches an output and no
-// other convolution, in the order of nodes.
-func findHeads(f *flow) []*head {
+// findHeads lists the head convolutions, in the order of nodes: those from which
+// data reaches an output and no other convolution, where a convolution that
+// works on rows is one more node of the tail.
+func findHeads(ctx context.Context, m *onnxir.Model, f *flow) ([]*head, error) {
+	tail := map[*onnxir.Node]bool{}
+	for {
+		heads := lastConvs(f, tail)
+		found := len(tail)
+		for _, h := range heads {
+			off, err := offGrid(ctx, m, f, h.node)
+			if err != nil {
+				return nil, err
+			}
+			if off {
+				tail[h.node] = true
+			}
+		}
+		if len(tail) == found {
+			return heads, nil
+		}
+	}
+}
+
+// lastConvs lists the convolutions from which data reaches an output and no
+// other convolution but those of the tail.
+func lastConvs(f *flow, tail map[*onnxir.Node]bool) []*head {
 	// ahead[v]: whether a data path from v leads to a convolution, or to an output.
 	type ahead struct{ conv, output bool }
 	reach := map[*onnxir.Value]ahead{}
@@ -49,8 +73,8 @@ func findHeads(f *flow) []*head {
 			a.conv = a.conv || reach[o].conv
 			a.output = a.output || reach[o].output || o.IsOutput
 		}
-		isConv := n.Is("Conv") || n.Is("ConvTranspose")
-		if n.Is("Conv") && a.output && !a.conv && f.carries(n.In(0), n) {
+		isConv := isConv(n) && !tail[n]
+		if n.Is("Conv") && isConv && a.output && !a.conv && f.carries(n.In(0), n) {
 			if x := f.shapes[n.Out(0)]; x != nil && x.Rank() == 4 {
 				heads = append(heads, &head{node: n, out: n.Out(0), shape: x.Shape})
 			}
