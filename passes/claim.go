@@ -27,28 +27,50 @@ func Verify(ctx context.Context, original, candidate *onnxir.Model, mk *mask.Mas
 	if err != nil {
 		return nil, err
 	}
-	return judge(ctx, facts, original, candidate, removed, o)
+	s := statementOf(facts, removed, original)
+	return s.judge(ctx, original, candidate, o)
 }
 
-// judge claims of a candidate what removed says, and has it verified: at the
-// shapes of the analysis, and where those are symbolic at others as well, since
-// a constant can look right at one shape and break at the next.
-func judge(ctx context.Context, facts *analyze.Detector, original, candidate *onnxir.Model, removed [][]bool, o Options) (*verify.Report, error) {
-	claims := []verify.Claim{claim(facts, removed)}
+// statement is what is claimed of an original model, and what it takes to
+// claim the same at other shapes.
+type statement struct {
+	claim    verify.Claim
+	removed  [][]bool
+	inputs   []analyze.Input
+	symbolic bool
+	assumed  []string
+}
+
+// statementOf says of original what facts, found in it or in a copy of it, and
+// a mask make of it.
+func statementOf(facts *analyze.Detector, removed [][]bool, original *onnxir.Model) statement {
+	s := statement{claim(facts, removed), removed, facts.Inputs, facts.Symbolic, facts.Assumed}
+	for i := range s.claim.Convs {
+		c := &s.claim.Convs[i]
+		c.Node = original.Graph.Value(c.Node.Out(0).Name).Def
+	}
+	return s
+}
+
+// judge has the claim verified: at the shapes of the analysis, and where those
+// are symbolic at others as well, since a constant can look right at one shape
+// and break at the next.
+func (s *statement) judge(ctx context.Context, original, candidate *onnxir.Model, o Options) (*verify.Report, error) {
+	claims := []verify.Claim{s.claim}
 	var skipped []string
-	if facts.Symbolic {
+	if s.symbolic {
 		again := o.Analyze
-		again.Shapes = otherShapes(facts.Inputs)
+		again.Shapes = otherShapes(s.inputs)
 		other, err := analyze.Analyze(ctx, original, again)
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case err != nil:
-			skipped = append(skipped, fmt.Sprintf("%s: %v", shapesText(facts.Inputs, again.Shapes), err))
-		case !slices.Equal(other.Count(), facts.Count()):
-			skipped = append(skipped, fmt.Sprintf("%s: anchors per level are %v there", shapesText(facts.Inputs, again.Shapes), other.Count()))
+			skipped = append(skipped, fmt.Sprintf("%s: %v", shapesText(s.inputs, again.Shapes), err))
+		case !slices.EqualFunc(other.Count(), s.removed, func(n int, level []bool) bool { return n == len(level) }):
+			skipped = append(skipped, fmt.Sprintf("%s: anchors per level are %v there", shapesText(s.inputs, again.Shapes), other.Count()))
 		default:
-			claims = append(claims, claim(other, removed))
+			claims = append(claims, claim(other, s.removed))
 		}
 	}
 	report, err := verify.Check(ctx, original, candidate, claims, verify.Options{Mode: o.Verify, Version: Version})
@@ -56,7 +78,7 @@ func judge(ctx context.Context, facts *analyze.Detector, original, candidate *on
 		return nil, err
 	}
 	report.Skipped = append(report.Skipped, skipped...)
-	report.Assumed = append(report.Assumed, facts.Assumed...)
+	report.Assumed = append(report.Assumed, s.assumed...)
 	return report, nil
 }
 
@@ -156,12 +178,7 @@ func (r *Result) verify(ctx context.Context, candidate *onnxir.Model) error {
 		r.Report.Verify = verify.Summary{Verdict: verify.NotAsked, Shapes: []string{}, Engines: []verify.Engine{}}
 		return nil
 	}
-	// The facts hold nodes of the copy that was pruned.
-	facts, err := analyze.Analyze(ctx, r.original, r.options.Analyze)
-	if err != nil {
-		return err
-	}
-	report, err := judge(ctx, facts, r.original, candidate, r.removed, r.options)
+	report, err := r.statement.judge(ctx, r.original, candidate, r.options)
 	if err != nil {
 		return err
 	}

@@ -27,10 +27,9 @@ type Result struct {
 	Model  *onnxir.Model
 	Report *Report
 
-	original *onnxir.Model
-	facts    *analyze.Detector // of the original
-	removed  [][]bool
-	options  Options
+	original  *onnxir.Model
+	statement statement // of the original
+	options   Options
 }
 
 // pruning is what passes work on.
@@ -70,6 +69,7 @@ func Prune(ctx context.Context, in *onnxir.Model, mk *mask.Mask, o Options) (*Re
 		badBefore: len(onnxir.Check(model)) > 0}
 	report := &Report{Schema: "anchorc/prune/1"}
 	report.before(p, in)
+	stated := statementOf(facts, removed, in)
 	if err := run(ctx, p, o.Watch); err != nil {
 		var at *rewrite.Error
 		if errors.As(err, &at) {
@@ -78,7 +78,7 @@ func Prune(ctx context.Context, in *onnxir.Model, mk *mask.Mask, o Options) (*Re
 		return nil, err
 	}
 	report.after(p)
-	return &Result{Model: model, Report: report, original: in, facts: facts, removed: removed, options: o}, nil
+	return &Result{Model: model, Report: report, original: in, statement: stated, options: o}, nil
 }
 
 // restrict is the pass that removes.
