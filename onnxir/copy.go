@@ -7,7 +7,7 @@ import "bytes"
 // memory is encoded and read. Closing m closes what the copy reads.
 func (m *Model) Copy() (*Model, error) {
 	if m.file != nil {
-		c, err := readModel(m.file.src, m.file.side.dir)
+		c, err := readModelBeside(m.file.src, m.file.side)
 		if err != nil {
 			return nil, err
 		}

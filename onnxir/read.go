@@ -36,7 +36,7 @@ const (
 // file is what a model remembers of the file that it was read from.
 type file struct {
 	src    *source
-	side   sideFiles
+	side   *sideFiles
 	fields []field // of the ModelProto, in file order
 
 	// As they were read, to tell what has changed.
@@ -135,17 +135,21 @@ type reader struct {
 }
 
 func readModel(src *source, dir string) (*Model, error) {
-	if err := src.recognise(); err != nil {
-		return nil, err
-	}
-	f := &file{src: src, side: sideFiles{dir: dir}}
-	r := &reader{src: src, scan: newScanner(src), side: &f.side}
-	m, err := r.model(f)
+	side := &sideFiles{dir: dir}
+	m, err := readModelBeside(src, side)
 	if err != nil {
-		f.side.close()
+		side.close()
 		return nil, err
 	}
 	return m, nil
+}
+
+func readModelBeside(src *source, side *sideFiles) (*Model, error) {
+	if err := src.recognise(); err != nil {
+		return nil, err
+	}
+	r := &reader{src: src, scan: newScanner(src), side: side}
+	return r.model(&file{src: src, side: side})
 }
 
 // recognise tells what is often met in place of a model.
