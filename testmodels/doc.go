@@ -11,6 +11,6 @@
 // the convolutions that predict, spread.go turns their channels into rows,
 // priors.go spells the table of anchors, decode.go makes boxes of both, and
 // yolo.go does the same for heads that stay 5-D until the end. pen.go writes
-// nodes, pen_ops.go those whose form hangs on the opset. The truth is worked out beside, from
-// sizes and counts alone, never read off the graph.
+// nodes, pen_ops.go those whose form hangs on the opset. The truth is worked
+// out beside, from sizes and counts alone, never read off the graph.
 package testmodels

@@ -20,7 +20,8 @@ type SSD struct {
 	Activation string `knob:"softmax|exponentials|sigmoid|none"` // exponentials are a softmax, written out
 	// BoxFirst puts the box branch before the class branch.
 	BoxFirst bool
-	// Fused has one convolution for both.
+	// Fused has one convolution for both. Flat outputs of it would not say which
+	// channels make an anchor: they are joined rows then.
 	Fused bool
 }
 
@@ -29,6 +30,9 @@ func (s SSD) Build() (*onnxir.Model, Truth) {
 	s = complete(s)
 	if s.Classes == 1 && s.softmax() {
 		s.Activation = "sigmoid" // the softmax of one column is always 1
+	}
+	if s.Fused && s.Outputs == "flat" {
+		s.Outputs = "joined"
 	}
 	d := &detector{pen: newPen(s.Export, "ssd"), Rows: s.Rows, Head: s.Head, Decode: s.Decode, Results: s.Results, activation: s.Activation, fused: s.Fused}
 	s.Dynamic.apply(d.pen, &d.Rows, &d.Decode)

@@ -10,7 +10,7 @@ type YuNet struct {
 	After   string `knob:"nothing|bias|batchnorm|scales|scale"`
 	Spread  string `knob:"flatten|nhwc|batchless"`
 	Target  string `knob:"-1|batch|zero"`
-	Outputs string `knob:"bare|joined|squeezed|flat|turned"`
+	Outputs string `knob:"bare|joined|squeezed|turned"`
 	Conv    string `knob:"depthwise|plain"`
 }
 
