@@ -28,6 +28,8 @@ func pullOf(op string) pullRule {
 		return pullExpand
 	case "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze":
 		return pullShape
+	case "DequantizeLinear", "QuantizeLinear":
+		return pullQuantized
 	case "Gather":
 		return pullGather
 	case "Slice":
@@ -72,6 +74,39 @@ func pullChannels(r *restriction, ctx context.Context, v *onnxir.Value, k Keep, 
 		inputs[i] = small
 	}
 	return r.copyNode(ctx, v.Def, inputs, before)
+}
+
+// pullQuantized: scales and zero points of one entry each along an axis.
+func pullQuantized(r *restriction, ctx context.Context, v *onnxir.Value, k Keep, before *onnxir.Node) (*onnxir.Value, error) {
+	inputs, err := r.quantizedInputs(ctx, v.Def, k, before)
+	if err != nil {
+		return nil, err
+	}
+	return r.copyNode(ctx, v.Def, inputs, before)
+}
+
+func (r *restriction) quantizedInputs(ctx context.Context, n *onnxir.Node, k Keep, before *onnxir.Node) ([]*onnxir.Value, error) {
+	axis, err := interp.Axis(attrInt(n, "axis", 1), max(len(k.Axes), 2))
+	if err != nil {
+		return nil, err
+	}
+	inputs := slices.Clone(n.Inputs)
+	for i, in := range inputs {
+		if in == nil {
+			continue
+		}
+		want := k
+		if i > 0 {
+			want = whole(r.old[in].Rank())
+			if r.old[in].Rank() == 1 && r.old[in].Len() > 1 {
+				want.Axes[0] = k.axis(axis)
+			}
+		}
+		if inputs[i], err = r.restricted(ctx, in, want, before); err != nil {
+			return nil, err
+		}
+	}
+	return inputs, nil
 }
 
 // pullConv: output channels are weight rows; a depthwise convolution passes

@@ -43,6 +43,8 @@ func ruleOf(op string) func(r *restriction, ctx context.Context, n *onnxir.Node)
 		return ruleConv
 	case "Expand", "Reshape":
 		return ruleShaped
+	case "DequantizeLinear", "QuantizeLinear":
+		return ruleQuantized
 	case "Gather":
 		return ruleGather
 	case "GatherElements":
@@ -103,6 +105,15 @@ func ruleChannels(r *restriction, ctx context.Context, n *onnxir.Node) error {
 			return err
 		}
 	}
+	return nil
+}
+
+func ruleQuantized(r *restriction, ctx context.Context, n *onnxir.Node) error {
+	inputs, err := r.quantizedInputs(ctx, n, r.keep[n.Out(0)], n)
+	if err != nil {
+		return err
+	}
+	n.SetInputs(inputs)
 	return nil
 }
 
