@@ -3,9 +3,7 @@ package analyze
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"anchorc/onnxir"
@@ -42,7 +40,10 @@ func Analyze(ctx context.Context, m *onnxir.Model, o Options) (*Detector, error)
 		return nil, err
 	}
 	if len(heads) == 0 {
-		return nil, noHead(m.Graph)
+		return nil, noHead(m)
+	}
+	if !slices.ContainsFunc(heads, func(h *head) bool { return h.shape[2]*h.shape[3] > 1 }) {
+		return nil, noCells(heads)
 	}
 	groups := groupHeads(f, heads)
 
@@ -61,15 +62,14 @@ func Analyze(ctx context.Context, m *onnxir.Model, o Options) (*Detector, error)
 	}
 	find.orderLevels()
 	if len(find.groups) == 0 {
-		return nil, &Refusal{Reason: NoHead, Node: heads[0].node,
-			Found: fmt.Sprintf("%d convolutions reach an output, and none keeps its cells apart there", len(heads))}
+		return nil, noCells(heads)
 	}
 	d.describe(f, find)
 	if err := d.table(ctx, d.Tail, find.groups, find.boxAt(f)); err != nil {
 		return nil, refuse(err)
 	}
 	d.Assumed = append(d.Assumed, find.assumed...)
-	if err := d.anchorFree(find.groups); err != nil {
+	if err := d.anchorFree(ctx, find); err != nil {
 		return nil, err
 	}
 	d.cost(f, find.groups)
@@ -97,21 +97,8 @@ func allShapes(ctx context.Context, m *onnxir.Model, ins []Input) (interp.Env, e
 
 // look runs the tail over tags and reads the outputs.
 func (d *Detector) look(ctx context.Context, f *finder) error {
-	seeds := interp.Env{}
-	grids := map[[2]int]int{}
-	for _, g := range f.groups {
-		size := [2]int{g.height, g.width}
-		if _, there := grids[size]; !there {
-			grids[size] = f.tags.Grid(g.height, g.width)
-		}
-		for _, h := range g.heads {
-			var x *interp.Value
-			x, h.seed = f.tags.Seed(d.Tail.Shapes[h.out], grids[size])
-			seeds[h.out] = x
-			f.heads = append(f.heads, h)
-		}
-	}
-	env, err := d.Tail.Run(ctx, interp.Machine{Domain: f.tags}, seeds, d.Model.Graph.Outputs, nil)
+	f.seed(d.Tail)
+	env, err := d.Tail.Run(ctx, interp.Machine{Domain: f.tags}, f.seeds, d.Model.Graph.Outputs, nil)
 	if err != nil {
 		return refuse(err)
 	}
@@ -119,6 +106,22 @@ func (d *Detector) look(ctx context.Context, f *finder) error {
 		f.views = append(f.views, look(f.tags, v, env[v]))
 	}
 	return nil
+}
+
+// seed tags what the head convolutions give; those of one grid share its cells.
+func (f *finder) seed(t *Tail) {
+	f.seeds = interp.Env{}
+	grids := map[[2]int]int{}
+	for _, g := range f.groups {
+		size := [2]int{g.height, g.width}
+		if _, there := grids[size]; !there {
+			grids[size] = f.tags.Grid(g.height, g.width)
+		}
+		for _, h := range g.heads {
+			f.seeds[h.out], h.seed = f.tags.Seed(t.Shapes[h.out], grids[size])
+			f.heads = append(f.heads, h)
+		}
+	}
 }
 
 // orderLevels numbers levels from the finest grid up; ties go by position in
@@ -234,82 +237,4 @@ func (f *finder) boxAt(fl *flow) func(*Output, int) bool {
 		}
 		return false
 	}
-}
-
-// anchorFree refuses heads with one candidate a position: decided for the
-// file, since a detector with anchors may have a single one on some levels. A
-// table whose boxes are all the same square in cells is no table of anchors.
-func (d *Detector) anchorFree(groups []*group) error {
-	var first float64
-	for _, l := range d.Head.Levels {
-		if len(l.Anchors) > 1 {
-			return nil
-		}
-		for _, a := range l.Anchors {
-			if a.Width == nil {
-				continue
-			}
-			cells := *a.Width / float64(l.Stride)
-			if first == 0 {
-				first = cells
-			}
-			if math.Abs(cells-first) > 0.05*first || math.Abs(*a.Width-*a.Height) > 0.05**a.Width {
-				return nil
-			}
-		}
-	}
-	var parts []string
-	for _, g := range groups {
-		parts = append(parts, fmt.Sprintf("%s on the %dx%d grid", channelsOf(g), g.height, g.width))
-	}
-	return &Refusal{Reason: AnchorFree, Node: groups[0].heads[0].node,
-		Found: fmt.Sprintf("%d levels with one candidate a position and no anchors (%s)", len(groups), list(parts))}
-}
-
-func list(parts []string) string {
-	if len(parts) > 3 {
-		parts = append(slices.Clone(parts[:3]), fmt.Sprintf("%d more", len(parts)-3))
-	}
-	text := ""
-	for i, p := range parts {
-		if i > 0 {
-			text += ", "
-		}
-		text += p
-	}
-	return text
-}
-
-func noHead(g *onnxir.Graph) error {
-	convs := 0
-	for _, n := range g.Nodes {
-		if n.Is("Conv") {
-			convs++
-		}
-	}
-	if convs == 0 {
-		return &Refusal{Reason: NoHead, Found: fmt.Sprintf("%d nodes and no convolution: post-processing alone, or no detector", len(g.Nodes)),
-			Help: "prune the detector itself, and its table of anchors with it"}
-	}
-	return &Refusal{Reason: NoHead, Found: fmt.Sprintf("none of %d convolutions predicts at the cells of a grid", convs)}
-}
-
-// refuse makes a refusal of what went wrong while running the graph.
-func refuse(err error) error {
-	var at *interp.NodeError
-	var selector *interp.SelectorError
-	var unsupported *interp.UnsupportedError
-	if !errors.As(err, &at) {
-		return err
-	}
-	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
-	case errors.As(err, &selector):
-		return &Refusal{Reason: Selector, Node: selector.Node, Found: fmt.Sprintf("%s chooses rows by their values inside the graph", selector.Node.OpType),
-			Help: "export the model without its post-processing"}
-	case errors.As(err, &unsupported):
-		return &Refusal{Reason: Unsupported, Node: at.Node, Found: unsupported.Error()}
-	}
-	return &Refusal{Reason: Invalid, Node: at.Node, Found: at.Node.OpType + ": " + at.Err.Error()}
 }

@@ -12,6 +12,7 @@ import (
 type finder struct {
 	tags   *interp.Tags
 	heads  []*head // by seed
+	seeds  interp.Env
 	groups []*group
 	views  []*view
 	given  []int // anchors per level, if the user said so

@@ -133,6 +133,22 @@ func groupHeads(f *flow, heads []*head) []*group {
 			join(p.b, p.a.level)
 		}
 	}
+	// A branch may part before the others do: box and objectness from one tower,
+	// classes from another. It joins the level nearest to it that has no map
+	// like its own.
+	for _, p := range pairs {
+		a, b := p.a, p.b
+		if b.level == nil {
+			a, b = b, a
+		}
+		if a.level != nil || b.level == nil {
+			continue
+		}
+		if !slices.ContainsFunc(b.level.heads, func(o *head) bool { return o.shape[1] == a.shape[1] }) {
+			join(a, b.level)
+			b.level.shared = commonValue(f, p.at, a, b)
+		}
+	}
 	for _, h := range heads {
 		if h.level == nil {
 			g := &group{height: h.shape[2], width: h.shape[3]}

@@ -41,7 +41,7 @@ func (f *finder) splitRaw(raw []*group) error {
 		}
 		if len(list) == 0 {
 			return &Refusal{Reason: AnchorFree, Node: g.heads[0].node,
-				Found: fmt.Sprintf("%s on the %dx%d grid: no count of anchors gives four box columns", channelsOf(g), g.height, g.width),
+				Found: headsOf([]*group{g}, nil) + ": no count of anchors gives each four box columns",
 				Help:  "give --anchors-per-level if it has anchors all the same"}
 		}
 		slices.SortStableFunc(list, func(a, b guess) int { return b.anchors - a.anchors })
@@ -90,7 +90,7 @@ func (f *finder) splitGiven(raw []*group) error {
 			}
 		}
 		if !some {
-			return &ShapeError{fmt.Sprintf("%s on the %dx%d grid: %d anchors do not divide them", channelsOf(g), g.height, g.width, n)}
+			return &ShapeError{fmt.Sprintf("%s: %d anchors do not divide them", headsOf([]*group{g}, nil), n)}
 		}
 		g.sets = make([]uint32, n)
 	}
@@ -100,7 +100,12 @@ func (f *finder) splitGiven(raw []*group) error {
 
 // ask refuses a fused raw map and lists the counts that fit.
 func (f *finder) ask(g *group) error {
-	c := g.heads[0].shape[1]
+	h := g.heads[0]
+	c := h.shape[1]
+	if f.allMeet(h) {
+		return &Refusal{Reason: NoHead, Node: h.node,
+			Found: fmt.Sprintf("one map of %d channels that all meet at each of %dx%d positions: a class for each, as in a segmentation, and no box", c, g.height, g.width)}
+	}
 	var fits []string
 	for n := 1; n <= c/5; n++ {
 		if c%n == 0 {
@@ -108,21 +113,26 @@ func (f *finder) ask(g *group) error {
 		}
 	}
 	if len(fits) == 0 {
-		return &Refusal{Reason: NoHead, Node: g.heads[0].node,
-			Found: fmt.Sprintf("a map of %d channels on a %dx%d grid holds no boxes of anchors", c, g.height, g.width)}
+		return &Refusal{Reason: NoHead, Node: h.node,
+			Found: fmt.Sprintf("one map of %s at %dx%d positions, too few for a box and its score", count(c, "channel"), g.height, g.width)}
 	}
-	return &Refusal{Reason: Ask, Node: g.heads[0].node,
-		Found: fmt.Sprintf("one map of %d channels on a %dx%d grid does not say how many anchors it has; these fit: %s", c, g.height, g.width, strings.Join(fits, ", ")),
+	return &Refusal{Reason: Ask, Node: h.node,
+		Found: fmt.Sprintf("one map of %d channels at %dx%d positions does not say how many anchors it has; these fit: %s", c, g.height, g.width, strings.Join(fits, ", ")),
 		Help:  "give the counts with --anchors-per-level, from the finest grid up"}
 }
 
-func channelsOf(g *group) string {
-	var parts []string
-	for _, h := range g.heads {
-		parts = append(parts, fmt.Sprint(h.shape[1]))
+// allMeet reports whether some output joins all channels of a cell, as an argmax or
+// a softmax does: those of a box would not.
+func (f *finder) allMeet(h *head) bool {
+	for _, v := range f.views {
+		if h.shape[1] < 2 || !v.tagged || v.mixed || len(v.cellAxes) != 2 || len(f.tags.Channels(v.all)) != h.shape[1] || f.headOf(f.tags.Channels(v.all)[0]) != h {
+			continue
+		}
+		if !slices.ContainsFunc(v.otherAxes(), func(axis int) bool {
+			return slices.ContainsFunc(v.sets[axis], func(set uint32) bool { return set != v.all })
+		}) {
+			return true
+		}
 	}
-	if len(parts) == 1 {
-		return "a head convolution of " + parts[0] + " channels"
-	}
-	return "head convolutions of " + strings.Join(parts, ", ") + " channels"
+	return false
 }

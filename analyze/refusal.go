@@ -1,6 +1,13 @@
 package analyze
 
-import "anchorc/onnxir"
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"anchorc/onnxir"
+	"anchorc/onnxir/interp"
+)
 
 // Refusal says that a model was understood as ONNX but cannot be pruned, or
 // that only the user can say how.
@@ -33,4 +40,36 @@ func (r *Refusal) Error() string {
 		text += "; " + r.Help
 	}
 	return text
+}
+
+// refuse makes a refusal of what went wrong while running the graph.
+func refuse(err error) error {
+	var at *interp.NodeError
+	var selector *interp.SelectorError
+	var unsupported *interp.UnsupportedError
+	var follow *interp.FollowError
+	if !errors.As(err, &at) {
+		return err
+	}
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.As(err, &selector):
+		return &Refusal{Reason: Selector, Node: selector.Node, Found: fmt.Sprintf("%s chooses rows by their values inside the graph", selector.Node.OpType),
+			Help: "export the model without its post-processing"}
+	case errors.As(err, &follow):
+		return &Refusal{Reason: Unsupported, Node: at.Node, Found: follow.Error(), Help: cutOff}
+	case errors.As(err, &unsupported):
+		return &Refusal{Reason: Unsupported, Node: at.Node, Found: operator(unsupported), Help: cutOff}
+	}
+	return &Refusal{Reason: Invalid, Node: at.Node, Found: at.Node.OpType + ": " + at.Err.Error()}
+}
+
+const cutOff = "cut the model off before it, or export it without"
+
+func operator(e *interp.UnsupportedError) string {
+	if e.Domain != "" {
+		return fmt.Sprintf("operator %s of domain %q", e.OpType, e.Domain)
+	}
+	return "operator " + e.OpType
 }

@@ -77,6 +77,12 @@ func (e *SelectorError) Error() string {
 	return fmt.Sprintf("input %d decides where elements go and is not known before the model runs", e.Input)
 }
 
+// FollowError says that an operator is known in numbers and shapes, but that
+// no domain follows elements through it.
+type FollowError struct{ Through string }
+
+func (e *FollowError) Error() string { return "elements cannot be followed through " + e.Through }
+
 // Int, Float, Str and Ints give attributes, or the default where one is absent.
 func (c *Call) Int(name string, def int64) int64 {
 	if a := c.attr(name, onnxir.AttrInt); a != nil {

@@ -37,7 +37,7 @@ func convTranspose(c *Call) ([]*Value, error) {
 	}
 	known, _ := c.has([]*Value{x, w, b})
 	if x.Elems != nil {
-		return nil, fmt.Errorf("elements cannot be followed through ConvTranspose")
+		return nil, &FollowError{c.Node.OpType}
 	}
 	if !known {
 		return []*Value{out}, nil

@@ -27,7 +27,7 @@ func gridSample(c *Call) ([]*Value, error) {
 // sampled is the result of an operator that samples x at computed places.
 func (c *Call) sampled(x, places *Value, d onnxir.DType, shape ...int) ([]*Value, error) {
 	if x.Elems != nil || places.Elems != nil {
-		return nil, fmt.Errorf("elements cannot be followed through %s", c.Node.OpType)
+		return nil, &FollowError{c.Node.OpType}
 	}
 	if _, err := c.size(shape); err != nil {
 		return nil, err

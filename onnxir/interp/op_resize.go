@@ -197,7 +197,7 @@ func (c *Call) resize(x *Value, r *resizing) (*Value, error) {
 	}
 	if r.mode != "nearest" || r.roi != nil {
 		if x.Elems != nil {
-			return nil, fmt.Errorf("elements cannot be followed through interpolation (mode %q)", r.mode)
+			return nil, &FollowError{fmt.Sprintf("interpolation (mode %q)", r.mode)}
 		}
 		return r.interpolate(x)
 	}

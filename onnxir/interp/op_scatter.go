@@ -98,7 +98,7 @@ func (c *Call) scatterInto(reduction string, x, updates *Value, places []int) (*
 	out := Opaque(x.DType, x.Shape...)
 	known, elems := c.has([]*Value{x, updates})
 	if elems {
-		return nil, fmt.Errorf("elements cannot be followed through reduction %q", reduction)
+		return nil, &FollowError{fmt.Sprintf("reduction %q", reduction)}
 	}
 	join := map[string]func(a, b any, d onnxir.DType) (any, error){"add": plus, "mul": times, "max": largest, "min": smallest}[reduction]
 	if join == nil {
