@@ -40,7 +40,7 @@ func roles(f *flow, g *group) map[*head]Role {
 	if len(rest) > 1 {
 		for _, h := range rest {
 			others := slices.DeleteFunc(slices.Clone(rest), func(o *head) bool { return o == h })
-			if h.columns == 1 && slices.ContainsFunc(others, func(o *head) bool { return activation(f, o) != "none" || !perAnchor(o) }) && activation(f, h) != "none" {
+			if h.columns == 1 && slices.ContainsFunc(others, func(o *head) bool { return isClass(f, o, h) }) {
 				take(h, Objectness)
 				break
 			}
@@ -60,6 +60,13 @@ func roles(f *flow, g *group) map[*head]Role {
 		take(h, Landmark)
 	}
 	return out
+}
+
+// isClass tells a class map from landmarks where beside stands a map of one
+// column: it is squashed, or belongs to the cell; and where nothing is squashed,
+// ten columns are five points.
+func isClass(f *flow, h, beside *head) bool {
+	return activation(f, h) != "none" || !perAnchor(h) || activation(f, beside) == "none" && h.columns != 10
 }
 
 // perAnchor reports whether the channels belong to anchors and not to the cell.
