@@ -230,6 +230,9 @@ func (f *finder) boxAt(fl *flow) func(*Output, int) bool {
 	}
 	return func(o *Output, column int) bool {
 		at := slices.IndexFunc(f.views, func(v *view) bool { return v.out == o.Value })
+		if slices.Contains(o.Order, "column") { // rows times columns on one axis
+			return slices.ContainsFunc(f.views[at].sets[o.Axis], isBox)
+		}
 		for axis, sets := range f.views[at].sets {
 			if axis != o.Axis && len(sets) >= column+4 && slices.ContainsFunc(sets[column:column+4], isBox) {
 				return true

@@ -131,6 +131,9 @@ func (f *finder) partsFromRows() map[*group][]part {
 	}
 	parts := map[*group][]part{}
 	for _, r := range classes {
+		if r.flat {
+			f.joinSpans(r.cells, r.sets)
+		}
 		lists := map[*group]part{}
 		single := true
 		for i, set := range r.sets {
@@ -149,6 +152,37 @@ func (f *finder) partsFromRows() map[*group][]part {
 		}
 	}
 	return parts
+}
+
+// joinSpans makes one set of what stands between two places of the same set at
+// one cell: on an axis that holds rows times columns a row is contiguous, so
+// what a decoded box mixes shows which entries are one row.
+func (f *finder) joinSpans(cells, sets []uint32) {
+	for start := 0; start < len(sets); {
+		end := start + 1
+		for end < len(sets) && cells[end] == cells[start] {
+			end++
+		}
+		for from := start; from < end; {
+			to := from // the last place joined to from's
+			for i := from; i <= to; i++ {
+				for j := end - 1; j > to; j-- {
+					if sets[j] == sets[i] && sets[i] != 0 {
+						to = j
+					}
+				}
+			}
+			joined := uint32(0)
+			for i := from; i <= to; i++ {
+				joined = f.tags.Union(joined, sets[i])
+			}
+			for i := from; i <= to; i++ {
+				sets[i] = joined
+			}
+			from = to + 1
+		}
+		start = end
+	}
 }
 
 // partsFromMaps reads maps with an axis of their own for the anchor.
@@ -311,7 +345,13 @@ func (f *finder) assign(g *group) {
 	}
 }
 
+// splitEvenly counts channels anchor by anchor; a map that the anchors do not
+// divide belongs to the cell.
 func (h *head) splitEvenly(anchors int) {
+	h.columns = h.shape[1]
+	if h.shape[1]%anchors != 0 {
+		return
+	}
 	h.columns = h.shape[1] / anchors
 	for c := range h.anchor {
 		h.anchor[c] = c / h.columns

@@ -25,10 +25,15 @@ func (f *finder) place(v *view) Output {
 			return f.placeMap(v, axis, slots)
 		}
 	}
-	if len(v.otherAxes()) == 0 && len(v.cellAxes) == 2 { // one channel in all
+	if len(v.otherAxes()) == 0 && len(v.cellAxes) == 2 { // one channel in all: beside its cells
 		axis := v.cellAxes[0] - 1
-		if slots, ok := f.slots(v, max(axis, 0)); ok && axis >= 0 {
-			return f.placeMap(v, axis, slots)
+		if axis == 0 && v.cellAxes[1]+1 < len(v.shape) {
+			axis = v.cellAxes[1] + 1 // not the batch
+		}
+		if axis >= 0 {
+			if slots, ok := f.slots(v, axis); ok {
+				return f.placeMap(v, axis, slots)
+			}
 		}
 	}
 	return o

@@ -28,10 +28,18 @@ func (f *finder) splitRaw(raw []*group) error {
 			n := box.shape[1] / 4
 			fits := n > 0 && box.shape[1]%4 == 0
 			var columns []int
+			// Where one map has a channel an anchor, it is objectness, and one that
+			// the anchors do not divide belongs to the cell.
+			objectness := slices.ContainsFunc(g.heads, func(h *head) bool { return h != box && h.shape[1] == n })
 			for _, h := range g.heads {
-				fits = fits && h.shape[1]%n == 0
-				if fits {
+				switch {
+				case n == 0:
+				case h.shape[1]%n == 0:
 					columns = append(columns, h.shape[1]/n)
+				case objectness:
+					columns = append(columns, h.shape[1])
+				default:
+					fits = false
 				}
 			}
 			if fits {

@@ -73,6 +73,9 @@ func (d *Detector) table(ctx context.Context, t *Tail, groups []*group, hasBox f
 
 // holdsBox reports whether any four columns of an output come from a box.
 func holdsBox(o *Output, shape []int, hasBox func(*Output, int) bool) bool {
+	if slices.Contains(o.Order, "column") {
+		return hasBox(o, 0)
+	}
 	for i, n := range shape {
 		for c := 0; i != o.Axis && c+4 <= n; c++ {
 			if hasBox(o, c) {
@@ -190,15 +193,15 @@ func moved(a, b float64) bool {
 
 // rowReader finds the columns of a slot in the numbers of an output of rows.
 type rowReader struct {
-	at      map[Slot]int
+	at      map[Slot][]int // of an axis that holds rows times columns, each column's
 	numbers []float64
 	row     int // stride of the output's axis
 	column  int // stride of the columns
-	count   int // of columns
+	count   int // of columns along an axis of their own
 }
 
 func newRowReader(o *Output, shape []int, numbers []float64) *rowReader {
-	r := &rowReader{at: map[Slot]int{}, numbers: numbers, count: 1}
+	r := &rowReader{at: map[Slot][]int{}, numbers: numbers, count: 1}
 	strides := interp.Strides(shape)
 	for i, n := range shape {
 		switch {
@@ -212,21 +215,17 @@ func newRowReader(o *Output, shape []int, numbers []float64) *rowReader {
 		}
 	}
 	for i, s := range o.Slots {
-		if _, seen := r.at[s]; !seen {
-			r.at[s] = i
-		}
+		r.at[s] = append(r.at[s], i)
 	}
 	return r
 }
 
 func (r *rowReader) columns(s Slot) ([]float64, bool) {
-	i, ok := r.at[s]
-	if !ok {
-		return nil, false
+	var c []float64
+	for _, i := range r.at[s] {
+		for k := range r.count {
+			c = append(c, r.numbers[i*r.row+k*r.column])
+		}
 	}
-	c := make([]float64, r.count)
-	for k := range c {
-		c[k] = r.numbers[i*r.row+k*r.column]
-	}
-	return c, true
+	return c, len(c) > 0
 }
