@@ -124,6 +124,15 @@ func (r *restriction) copyNode(ctx context.Context, n *onnxir.Node, inputs []*on
 	return c.Outputs[0], r.evaluate(ctx, c)
 }
 
+// copyOf copies the node that makes v and gives the copy's output in v's place.
+func (r *restriction) copyOf(ctx context.Context, v *onnxir.Value, inputs []*onnxir.Value, before *onnxir.Node) (*onnxir.Value, error) {
+	first, err := r.copyNode(ctx, v.Def, inputs, before)
+	if err != nil {
+		return nil, err
+	}
+	return first.Def.Outputs[slices.Index(v.Def.Outputs, v)], nil
+}
+
 func (r *restriction) insert(before *onnxir.Node, op string, inputs []*onnxir.Value, outputs []string, attrs ...*onnxir.Attr) *onnxir.Node {
 	at := len(r.g.Nodes)
 	if before != nil {

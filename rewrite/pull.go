@@ -34,6 +34,8 @@ func pullOf(op string) pullRule {
 		return pullGather
 	case "Slice":
 		return pullSlice
+	case "Split":
+		return pullSplit
 	case "Tile":
 		return pullTile
 	case "Transpose":
@@ -380,6 +382,32 @@ func pullSlice(r *restriction, ctx context.Context, v *onnxir.Value, k Keep, bef
 	inputs := slices.Clone(n.Inputs)
 	inputs[0] = small
 	return r.copyNode(ctx, n, inputs, before)
+}
+
+// pullSplit restricts the axes that are not split. One copy of the node serves
+// all its outputs.
+func pullSplit(r *restriction, ctx context.Context, v *onnxir.Value, k Keep, before *onnxir.Node) (*onnxir.Value, error) {
+	n := v.Def
+	axis, err := interp.Axis(attrInt(n, "axis", 0), len(k.Axes))
+	if err != nil || k.Axes[axis] != nil {
+		return nil, err
+	}
+	small, err := r.restricted(ctx, n.In(0), k, before)
+	if err != nil {
+		return nil, err
+	}
+	inputs := slices.Clone(n.Inputs)
+	inputs[0] = small
+	made, err := r.copyOf(ctx, v, inputs, before)
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range n.Outputs {
+		if o != nil {
+			r.demanded[demand{o, k.key()}] = made.Def.Outputs[i]
+		}
+	}
+	return made, nil
 }
 
 func attrInt(n *onnxir.Node, name string, def int64) int64 {

@@ -253,7 +253,14 @@ func ruleGather(r *restriction, ctx context.Context, n *onnxir.Node) error {
 	if slices.Equal(fewer, numbers) {
 		return nil
 	}
-	v, err := r.indexConstant(n.In(1), inIndices.shape(indices.Shape), fewer, n)
+	v := n.In(1)
+	if r.follows(v) {
+		if v, err = r.restricted(ctx, v, inIndices, n); err == nil && kept != nil {
+			v, err = r.renumber(ctx, v, kept, data.Shape[axis], n)
+		}
+	} else {
+		v, err = r.indexConstant(v, inIndices.shape(indices.Shape), fewer, n)
+	}
 	if err != nil {
 		return err
 	}
@@ -261,11 +268,85 @@ func ruleGather(r *restriction, ctx context.Context, n *onnxir.Node) error {
 	return nil
 }
 
+// follows reports whether a value follows the size of an input that has none
+// of its own: its numbers hold at one shape only.
+func (r *restriction) follows(v *onnxir.Value) bool { return r.dynamic(v) && r.sized() }
+
+// renumber turns indices into an axis of that size into indices into what is
+// kept of it, by a table: where the
+// indices follow the image's size their numbers are not known here.
+func (r *restriction) renumber(ctx context.Context, v *onnxir.Value, kept []int, size int, before *onnxir.Node) (*onnxir.Value, error) {
+	to := make([]int64, size)
+	for p, old := range kept {
+		to[old] = int64(p)
+	}
+	t, err := intTensor(v.Name+"_numbers", interp.Opaque(r.now(v).DType, size), to)
+	if err != nil {
+		return nil, err
+	}
+	table, err := r.constant(t, before)
+	if err != nil {
+		return nil, err
+	}
+	node := r.insert(before, "Gather", []*onnxir.Value{table, v}, []string{v.Name + "_kept"}, onnxir.IntAttr("axis", 0))
+	r.result.Gathers = append(r.result.Gathers, Gather{node.Label(), v.Name, "indices that follow the image's size are renumbered"})
+	return node.Outputs[0], r.evaluate(ctx, node)
+}
+
+// renumberTuples renumbers the components of index tuples, along the last axis,
+// that index axes of which k keeps a part.
+func (r *restriction) renumberTuples(ctx context.Context, v *onnxir.Value, k Keep, data []int, before *onnxir.Node) (*onnxir.Value, error) {
+	shape := r.now(v).Shape
+	last, depth := len(shape)-1, shape[len(shape)-1]
+	var parts []*onnxir.Value
+	for d := 0; d < depth; {
+		end := d + 1
+		for k.axis(d) == nil && end < depth && k.axis(end) == nil {
+			end++
+		}
+		part, err := r.slice(ctx, v, last, d, end, before)
+		if err != nil {
+			return nil, err
+		}
+		if list := k.axis(d); list != nil {
+			if part, err = r.renumber(ctx, part, list, data[d], before); err != nil {
+				return nil, err
+			}
+		}
+		parts = append(parts, part)
+		d = end
+	}
+	node := r.insert(before, "Concat", parts, []string{v.Name + "_kept"}, onnxir.IntAttr("axis", int64(last)))
+	return node.Outputs[0], r.evaluate(ctx, node)
+}
+
+// slice cuts start to end out of one axis.
+func (r *restriction) slice(ctx context.Context, v *onnxir.Value, axis, start, end int, before *onnxir.Node) (*onnxir.Value, error) {
+	if start == 0 && end == r.now(v).Shape[axis] {
+		return v, nil
+	}
+	inputs := []*onnxir.Value{v}
+	var attrs []*onnxir.Attr
+	for _, p := range []struct {
+		name string
+		at   int
+	}{{"starts", start}, {"ends", end}, {"axes", axis}} {
+		if r.opset < 10 {
+			attrs = append(attrs, onnxir.IntsAttr(p.name, int64(p.at)))
+			continue
+		}
+		c, err := r.ints(v.Name+"_"+p.name, []int{p.at}, before)
+		if err != nil {
+			return nil, err
+		}
+		inputs = append(inputs, c)
+	}
+	node := r.insert(before, "Slice", inputs, []string{v.Name + "_part"}, attrs...)
+	return node.Outputs[0], r.evaluate(ctx, node)
+}
+
 // indexConstant makes the renumbered copy of an index operand.
 func (r *restriction) indexConstant(v *onnxir.Value, shape []int, numbers []int64, before *onnxir.Node) (*onnxir.Value, error) {
-	if r.dynamic(v) && r.sized() {
-		return nil, fmt.Errorf("the indices %q follow the image's size and cannot be renumbered", v.Name)
-	}
 	like := interp.Opaque(r.old[v].DType, shape...)
 	t, err := intTensor(v.Name, like, numbers)
 	if err != nil {
@@ -382,7 +463,14 @@ func ruleScatterND(r *restriction, ctx context.Context, n *onnxir.Node) error {
 		}
 	}
 	if !slices.Equal(fewer, numbers) {
-		v, err := r.indexConstant(n.In(1), ik.shape(indices.Shape), fewer, n)
+		v := n.In(1)
+		if r.follows(v) {
+			if v, err = r.restricted(ctx, v, ik, n); err == nil {
+				v, err = r.renumberTuples(ctx, v, k, data.Shape, n)
+			}
+		} else {
+			v, err = r.indexConstant(v, ik.shape(indices.Shape), fewer, n)
+		}
 		if err != nil {
 			return err
 		}
