@@ -8,7 +8,8 @@ type Selection struct {
 	Outputs []OutputKeep
 }
 
-// ConvKeep lists the output channels that a head convolution keeps.
+// ConvKeep lists the output channels that a head convolution keeps. Those that
+// belong to the cell stay, also where a level loses all its anchors.
 type ConvKeep struct {
 	Node *onnxir.Node
 	Keep []int
@@ -30,7 +31,7 @@ func (d *Detector) Select(removed [][]bool) Selection {
 		for _, c := range level.Convs {
 			k := ConvKeep{Node: c.Node, Keep: []int{}}
 			for ch, a := range c.Anchor {
-				if a < 0 && !allTrue(removed[l]) || a >= 0 && !removed[l][a] {
+				if a < 0 || !removed[l][a] {
 					k.Keep = append(k.Keep, ch)
 				}
 			}
@@ -43,8 +44,7 @@ func (d *Detector) Select(removed [][]bool) Selection {
 		if o.Kind != Other && o.Kind != Detections {
 			k.Keep = []int{}
 			for i, slot := range o.Slots {
-				cell := slot.Anchor < 0 && (slot.Level < 0 || !allTrue(removed[slot.Level]))
-				if cell || slot.Anchor >= 0 && !removed[slot.Level][slot.Anchor] {
+				if slot.Anchor < 0 || !removed[slot.Level][slot.Anchor] {
 					k.Keep = append(k.Keep, i)
 				}
 			}
@@ -52,13 +52,4 @@ func (d *Detector) Select(removed [][]bool) Selection {
 		s.Outputs = append(s.Outputs, k)
 	}
 	return s
-}
-
-func allTrue(b []bool) bool {
-	for _, x := range b {
-		if !x {
-			return false
-		}
-	}
-	return true
 }

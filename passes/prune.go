@@ -93,9 +93,6 @@ func restrict(ctx context.Context, p *pruning) error {
 		out := c.Node.Out(0)
 		ch := req.Channels[out]
 		ch.Keep = c.Keep
-		if len(c.Keep) == 0 {
-			ch.Cell = nil
-		}
 		req.Channels[out] = ch
 	}
 	for _, o := range p.selection.Outputs {
