@@ -3,6 +3,8 @@ package analyze
 import (
 	"crypto/sha256"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 )
 
@@ -44,20 +46,28 @@ func sharedWeights(levels []Level) bool {
 		origin(levels[0].Convs[0].Node.In(1)) == origin(levels[1].Convs[0].Node.In(1))
 }
 
-// fingerprint digests grids, counts, columns and table: what a mask means.
+// fingerprint digests grids, counts, columns and table: what a mask means. Nodes
+// may stand in another order in the next file, and a table that a simplifier
+// folded may be a little off: sizes count in steps of 2 %, which round numbers
+// do not lie between.
 func (d *Detector) fingerprint() string {
 	var b strings.Builder
 	for _, l := range d.Head.Levels {
 		fmt.Fprintf(&b, "%dx%d %d", l.Height, l.Width, len(l.Anchors))
+		var convs []string
 		for _, c := range l.Convs {
-			fmt.Fprintf(&b, " %s%d", c.Role, c.Channels)
+			convs = append(convs, fmt.Sprintf(" %s%d", c.Role, c.Channels))
 		}
+		slices.Sort(convs)
+		b.WriteString(strings.Join(convs, ""))
 		for _, a := range l.Anchors {
 			if a.Width != nil {
-				fmt.Fprintf(&b, " %.2gx%.2g", *a.Width, *a.Height)
+				fmt.Fprintf(&b, " %vx%v", steps(*a.Width), steps(*a.Height))
 			}
 		}
 		b.WriteString("\n")
 	}
 	return fmt.Sprintf("head:%x", sha256.Sum256([]byte(b.String())))
 }
+
+func steps(size float64) float64 { return math.Round(math.Log(size) / math.Log(1.02)) }

@@ -159,8 +159,22 @@ func (r *restriction) fates(ctx context.Context, req Request) error {
 		}
 		return nil
 	}
-	_, err := r.tail.Run(ctx, interp.Machine{Domain: tags}, seeds, r.g.Outputs, observe)
+	_, err := r.tail.Run(ctx, interp.Machine{Domain: tags}, seeds, append(slices.Clone(r.g.Outputs), r.measured()...), observe)
 	return err
+}
+
+// measured lists what heads reach and only a Shape reads: it is on no way to an
+// output, and its shape must follow all the same.
+func (r *restriction) measured() []*onnxir.Value {
+	var list []*onnxir.Value
+	for _, n := range r.tail.Nodes {
+		for _, v := range n.Outputs {
+			if v != nil && len(v.Uses()) > 0 && !slices.ContainsFunc(v.Uses(), func(u onnxir.Use) bool { return slices.ContainsFunc(u.Node.Outputs, r.tail.Carries) }) {
+				list = append(list, v)
+			}
+		}
+	}
+	return list
 }
 
 func fateOf(channels []interp.Channel, of map[interp.Channel]fate) fate {
@@ -183,7 +197,8 @@ func (r *restriction) rewriteNodes(ctx context.Context, req Request) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		carried := slices.ContainsFunc(n.Outputs, func(v *onnxir.Value) bool { return v != nil && r.tail.Carries(v) })
+		// Of what leads nowhere nothing is known, and nothing need be right.
+		carried := slices.ContainsFunc(n.Outputs, func(v *onnxir.Value) bool { _, known := r.keep[v]; return known })
 		if carried && r.gone(n) {
 			continue
 		}
