@@ -55,7 +55,7 @@ func (f *finder) placeMap(v *view, axis int, slots []Slot) Output {
 		most = max(most, times[[2]int{s.Level, s.Anchor}])
 	}
 	if !anchors {
-		o.Kind, o.Slots = Other, nil
+		o.Kind, o.Axis, o.Slots = Other, 0, nil
 		return o
 	}
 	switch {
@@ -64,6 +64,8 @@ func (f *finder) placeMap(v *view, axis int, slots []Slot) Output {
 		o.Order = []string{"anchor"}
 	case most > 1 && len(slots) > 1 && slots[0].Anchor != slots[1].Anchor:
 		o.Order = []string{"column", "anchor"}
+	case most == 1:
+		o.Order = []string{"anchor"}
 	default:
 		o.Order = []string{"anchor", "column"}
 	}

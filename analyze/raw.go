@@ -13,46 +13,17 @@ func (f *finder) splitRaw(raw []*group) error {
 	if f.given != nil {
 		return f.splitGiven(raw)
 	}
-	type guess struct {
-		anchors int
-		columns []int // of the heads, sorted
-		box     *head
-	}
 	var guesses [][]guess
 	for _, g := range raw {
 		if len(g.heads) == 1 {
 			return f.ask(g)
 		}
-		var list []guess
-		for _, box := range g.heads {
-			n := box.shape[1] / 4
-			fits := n > 0 && box.shape[1]%4 == 0
-			var columns []int
-			// Where one map has a channel an anchor, it is objectness, and one that
-			// the anchors do not divide belongs to the cell.
-			objectness := slices.ContainsFunc(g.heads, func(h *head) bool { return h != box && h.shape[1] == n })
-			for _, h := range g.heads {
-				switch {
-				case n == 0:
-				case h.shape[1]%n == 0:
-					columns = append(columns, h.shape[1]/n)
-				case objectness:
-					columns = append(columns, h.shape[1])
-				default:
-					fits = false
-				}
-			}
-			if fits {
-				slices.Sort(columns)
-				list = append(list, guess{n, columns, box})
-			}
-		}
+		list := g.guesses()
 		if len(list) == 0 {
 			return &Refusal{Reason: AnchorFree, Node: g.heads[0].node,
 				Found: headsOf([]*group{g}, nil) + ": no count of anchors gives each four box columns",
 				Help:  "give --anchors-per-level if it has anchors all the same"}
 		}
-		slices.SortStableFunc(list, func(a, b guess) int { return b.anchors - a.anchors })
 		guesses = append(guesses, list)
 	}
 	// The columns are the same on all levels; of what is left the most anchors.
@@ -69,16 +40,70 @@ func (f *finder) splitRaw(raw []*group) error {
 		for i, g := range raw {
 			g.sets = make([]uint32, picks[i].anchors)
 			for _, h := range g.heads {
+				h.columns = h.shape[1]
+			}
+			for _, h := range picks[i].maps {
 				h.splitEvenly(picks[i].anchors)
 			}
 		}
-		f.assumed = append(f.assumed,
-			fmt.Sprintf("an anchor has four box columns, so columns are %s (the outputs are raw maps)", strings.Trim(fmt.Sprint(first.columns), "[]")),
-			"channel = anchor x columns + column")
+		f.assume(first)
 		return nil
 	}
 	return &Refusal{Reason: Ask, Node: raw[0].heads[0].node, Found: "no count of columns fits the maps of all levels",
 		Help: "give the counts with --anchors-per-level"}
+}
+
+// guess is what the maps of a level can be.
+type guess struct {
+	anchors int
+	maps    []*head // of which anchors have columns; the others belong to the cell
+	columns []int   // of all heads, sorted; those of the cell's maps below zero
+}
+
+// guesses lists, for a level of raw maps, what gives each anchor four box
+// columns, the most anchors first. Where one map has a channel an anchor, it is
+// objectness, and those beside it and the box may belong to the cell.
+func (g *group) guesses() []guess {
+	var list []guess
+	for _, box := range g.heads {
+		n := box.shape[1] / 4
+		if n == 0 || box.shape[1]%4 != 0 {
+			continue
+		}
+		objectness := slices.ContainsFunc(g.heads, func(h *head) bool { return h != box && h.shape[1] == n })
+		for _, cell := range []bool{false, true} {
+			try := guess{anchors: n}
+			for _, h := range g.heads {
+				switch {
+				case h == box || h.shape[1] == n || !cell && h.shape[1]%n == 0:
+					try.maps, try.columns = append(try.maps, h), append(try.columns, h.shape[1]/n)
+				case cell && objectness:
+					try.columns = append(try.columns, -h.shape[1])
+				}
+			}
+			if len(try.columns) == len(g.heads) {
+				slices.Sort(try.columns)
+				list = append(list, try)
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b guess) int { return b.anchors - a.anchors })
+	return list
+}
+
+// assume notes what was guessed.
+func (f *finder) assume(g guess) {
+	var own []int
+	for _, n := range g.columns {
+		if n < 0 {
+			f.assumed = append(f.assumed, fmt.Sprintf("maps of %d channels, which the anchors do not divide, belong to the cell", -n))
+			continue
+		}
+		own = append(own, n)
+	}
+	f.assumed = append(f.assumed,
+		fmt.Sprintf("an anchor has four box columns, so columns are %s (the outputs are raw maps)", strings.Trim(fmt.Sprint(own), "[]")),
+		"channel = anchor x columns + column")
 }
 
 func (f *finder) splitGiven(raw []*group) error {

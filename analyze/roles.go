@@ -82,11 +82,22 @@ func activation(f *flow, h *head) string {
 		switch {
 		case n.Is("Softmax") || n.Is("LogSoftmax"):
 			return "softmax"
+		case n.Is("ReduceSum") && isExp(n.In(0)):
+			return "softmax" // written out
 		case n.Is("Sigmoid") || n.Is("HardSigmoid"):
 			return "sigmoid"
 		}
 	}
 	return "none"
+}
+
+// isExp reports whether a value is an exponential.
+func isExp(v *onnxir.Value) bool {
+	if v == nil {
+		return false
+	}
+	def := origin(v).Def
+	return def != nil && def.Is("Exp")
 }
 
 // convOrder is how a head's channels count, outermost first.
@@ -98,6 +109,9 @@ func convOrder(h *head) []string {
 		if a >= 0 && h.columns > 0 && a != c/h.columns {
 			return []string{"column", "anchor"}
 		}
+	}
+	if h.columns == 1 {
+		return []string{"anchor"}
 	}
 	return []string{"anchor", "column"}
 }

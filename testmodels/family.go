@@ -2,6 +2,7 @@ package testmodels
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strconv"
@@ -30,6 +31,29 @@ type Choice []int
 // Build makes the detector. Every choice gives one: where a value makes no
 // sense beside another (a computed table in a model without boxes) it has no effect.
 func (f Family) Build(c Choice) (*onnxir.Model, Truth) { return f.build(c) }
+
+// OneByOne gives the plainest choice, and then for each other value of each knob the
+// choice that differs in it alone.
+func (f Family) OneByOne() []Choice {
+	choices := []Choice{nil}
+	for i, k := range f.Knobs {
+		for v := 1; v < len(k.Values); v++ {
+			c := make(Choice, len(f.Knobs))
+			c[i] = v
+			choices = append(choices, c)
+		}
+	}
+	return choices
+}
+
+// Draw takes a value of each knob at random.
+func (f Family) Draw(r *rand.Rand) Choice {
+	c := make(Choice, len(f.Knobs))
+	for i, k := range f.Knobs {
+		c[i] = r.IntN(len(k.Values))
+	}
+	return c
+}
 
 // Describe writes a choice for people: the family, and each knob that is not at
 // its first value.

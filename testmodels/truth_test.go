@@ -12,24 +12,13 @@ import (
 	"anchorc/testmodels"
 )
 
-// drawn gives choices of a family: the first of all, each other value of each
-// knob by itself, and some at random.
+// drawn gives choices of a family: each value of each knob by itself, and some
+// at random.
 func drawn(f testmodels.Family, random int) []testmodels.Choice {
-	choices := []testmodels.Choice{nil}
-	for i, k := range f.Knobs {
-		for v := 1; v < len(k.Values); v++ {
-			c := make(testmodels.Choice, len(f.Knobs))
-			c[i] = v
-			choices = append(choices, c)
-		}
-	}
+	choices := f.OneByOne()
 	r := rand.New(rand.NewPCG(1, uint64(len(f.Knobs))))
 	for range random {
-		var c testmodels.Choice
-		for _, k := range f.Knobs {
-			c = append(c, r.IntN(len(k.Values)))
-		}
-		choices = append(choices, c)
+		choices = append(choices, f.Draw(r))
 	}
 	return choices
 }
