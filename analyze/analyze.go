@@ -22,7 +22,7 @@ type Options struct {
 
 // Analyze finds the detector in a model. Where there is none, or none that can
 // be pruned, the error is a [*Refusal]; where the options do not fit the model
-// it is a [*ShapeError].
+// it is a [*ShapeError] or a [*CountError].
 func Analyze(ctx context.Context, m *onnxir.Model, o Options) (*Detector, error) {
 	ins, symbolic, err := inputs(m, o.Shapes)
 	if err != nil {
@@ -103,7 +103,7 @@ func (d *Detector) look(ctx context.Context, f *finder) error {
 		return refuse(err)
 	}
 	for _, v := range d.Model.Graph.Outputs {
-		f.views = append(f.views, look(f.tags, v, env[v]))
+		f.views = append(f.views, look(f.tags, v, env[v], f.heads[0].shape[0]))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"anchorc/onnxir/interp"
 )
@@ -302,7 +303,7 @@ func (f *finder) split() error {
 			continue
 		}
 		if f.given != nil && (i >= len(f.given) || f.given[i] != len(g.sets)) {
-			return &ShapeError{fmt.Sprintf("the outputs show %d anchors on the %dx%d grid, not %v", len(g.sets), g.height, g.width, f.given)}
+			return &CountError{fmt.Sprintf("the outputs show %s on the %dx%d grid, the counts given are %s", count(len(g.sets), "anchor"), g.height, g.width, strings.Trim(fmt.Sprint(f.given), "[]"))}
 		}
 		f.assign(g)
 	}

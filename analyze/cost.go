@@ -90,6 +90,7 @@ func (d *Detector) cost(f *flow, groups []*group) {
 					per[a] += macs / n
 				} else {
 					level.FixedMACs += macs / n
+					level.CellMACs += macs / n
 				}
 			}
 		}
@@ -97,6 +98,9 @@ func (d *Detector) cost(f *flow, groups []*group) {
 			if macs := MACs(n, f.shapes); macs > 0 {
 				level.MACs += macs
 				level.FixedMACs += macs
+				if slices.ContainsFunc(g.heads, func(h *head) bool { return !perAnchor(h) && h.above[n] }) {
+					level.CellMACs += macs
+				}
 			}
 			countParams(n, params)
 		}

@@ -59,7 +59,9 @@ type Level struct {
 	Height, Width int // of the grid, in cells
 	// MACs is for the whole level; FixedMACs the part that stays while any
 	// anchor does: towers, depthwise convolutions, maps that belong to the cell.
-	MACs, FixedMACs int64
+	// CellMACs is the part of those that stays even without any: the cell's maps
+	// and what feeds them.
+	MACs, FixedMACs, CellMACs int64
 	Anchors         []Anchor
 	Convs           []HeadConv
 }

@@ -94,7 +94,7 @@ func lines(t testmodels.Truth) []string {
 		list = append(list, fmt.Sprintf("input %s %v %v", in.Name, in.Shape, in.Declared))
 	}
 	for i, l := range t.Levels {
-		list = append(list, fmt.Sprintf("L%d stride %d, grid %v, %d anchors of %d MACs, %d fixed", i, l.Stride, l.Grid, len(l.Anchors), l.AnchorMACs, l.FixedMACs))
+		list = append(list, fmt.Sprintf("L%d stride %d, grid %v, %d anchors of %d MACs, %d fixed, %d the cell's", i, l.Stride, l.Grid, len(l.Anchors), l.AnchorMACs, l.FixedMACs, l.CellMACs))
 		for _, c := range l.Convs {
 			list = append(list, fmt.Sprintf("L%d %s: %s of %d channels, %v", i, c.Node, c.Role, c.Channels, c.Order))
 		}
@@ -137,7 +137,7 @@ func facts(d *analyze.Detector) testmodels.Truth {
 		t.Inputs = append(t.Inputs, testmodels.Input{Name: in.Name, Shape: in.Shape, Declared: declared(in)})
 	}
 	for _, l := range d.Head.Levels {
-		level := testmodels.Level{Stride: l.Stride, Grid: [2]int{l.Height, l.Width}, FixedMACs: l.FixedMACs, AnchorMACs: l.Anchors[0].MACs}
+		level := testmodels.Level{Stride: l.Stride, Grid: [2]int{l.Height, l.Width}, FixedMACs: l.FixedMACs, CellMACs: l.CellMACs, AnchorMACs: l.Anchors[0].MACs}
 		for _, a := range l.Anchors {
 			anchor := testmodels.Anchor{ID: a.ID()}
 			if a.Width != nil && a.Height != nil {

@@ -17,6 +17,11 @@ type ShapeError struct{ Text string }
 
 func (e *ShapeError) Error() string { return e.Text }
 
+// CountError says that the counts given for anchors per level do not fit the model.
+type CountError struct{ Text string }
+
+func (e *CountError) Error() string { return e.Text }
+
 // inputs resolves the shapes at which to run a model.
 func inputs(m *onnxir.Model, given map[string][]int) ([]Input, bool, error) {
 	var list []Input

@@ -34,7 +34,7 @@ func noHead(m *onnxir.Model) error {
 	case convs > 0:
 		return &Refusal{Reason: NoHead, Found: fmt.Sprintf("none of %s is the last before an output", count(convs, "convolution"))}
 	case quantised > 0:
-		return &Refusal{Reason: Unsupported, Node: other, Found: fmt.Sprintf("all %d convolutions count in integers (%s)", quantised, other.OpType),
+		return &Refusal{Reason: Unsupported, Node: other, Found: fmt.Sprintf("%s in integers (%s) and no other", count(quantised, "convolution"), other.OpType),
 			Help: "prune the model before it is quantised"}
 	case other != nil:
 		return &Refusal{Reason: Unsupported, Node: other, Found: "no convolution outside the functions that the model defines", Help: "inline them first (onnx.inliner in Python)"}

@@ -108,7 +108,7 @@ func (f *finder) assume(g guess) {
 
 func (f *finder) splitGiven(raw []*group) error {
 	if len(f.given) != len(f.groups) {
-		return &ShapeError{fmt.Sprintf("--anchors-per-level gives %d counts, the model has %d levels", len(f.given), len(f.groups))}
+		return &CountError{fmt.Sprintf("%s, the model has %s", count(len(f.given), "count"), count(len(f.groups), "level"))}
 	}
 	for i, g := range f.groups {
 		if !slices.Contains(raw, g) {
@@ -123,7 +123,7 @@ func (f *finder) splitGiven(raw []*group) error {
 			}
 		}
 		if !some {
-			return &ShapeError{fmt.Sprintf("%s: %d anchors do not divide them", headsOf([]*group{g}, nil), n)}
+			return &CountError{fmt.Sprintf("%s: %d anchors do not divide them", headsOf([]*group{g}, nil), n)}
 		}
 		g.sets = make([]uint32, n)
 	}

@@ -16,6 +16,7 @@ type view struct {
 	cellAxes []int
 	mixed    bool // some element is reached by several cells
 	tagged   bool // some element is reached at all
+	batch    bool // the first axis is that of the batch, of several images
 
 	// all is the set of all channels found anywhere.
 	all uint32
@@ -25,8 +26,8 @@ type view struct {
 	cells, sets [][]uint32
 }
 
-// look reads a value's tags.
-func look(t *interp.Tags, out *onnxir.Value, x *interp.Value) *view {
+// look reads a value's tags. batch is how many images there are.
+func look(t *interp.Tags, out *onnxir.Value, x *interp.Value, batch int) *view {
 	v := &view{out: out, shape: x.Shape, cells: make([][]uint32, x.Rank()), sets: make([][]uint32, x.Rank())}
 	tags := t.Of(x)
 	var last interp.Tag
@@ -52,6 +53,9 @@ func look(t *interp.Tags, out *onnxir.Value, x *interp.Value) *view {
 			continue
 		}
 		v.cells[axis], v.sets[axis] = found(t, tags, n, strides[axis])
+	}
+	if batch > 1 && x.Rank() > 0 && x.Shape[0] == batch && v.sets[0] != nil && !slices.Contains(v.cellAxes, 0) {
+		v.batch = !slices.ContainsFunc(v.sets[0], func(set uint32) bool { return set != v.sets[0][0] })
 	}
 	for _, sets := range v.sets {
 		for _, set := range sets {
@@ -162,11 +166,12 @@ func gridAxes(shape []int, g *group) int {
 	return -1
 }
 
-// otherAxes are the axes longer than one that are none of the cells'.
+// otherAxes are the axes longer than one that are none of the cells' and not
+// that of the batch.
 func (v *view) otherAxes() []int {
 	var axes []int
 	for i, n := range v.shape {
-		if n > 1 && !slices.Contains(v.cellAxes, i) {
+		if n > 1 && !slices.Contains(v.cellAxes, i) && !(i == 0 && v.batch) {
 			axes = append(axes, i)
 		}
 	}

@@ -129,7 +129,7 @@ func statusOf(err error) int {
 		return statusInterrupted
 	case is(&verdict):
 		return verdict.status
-	case is(new(usageError)), is(new(*mask.Error)), is(new(*analyze.ShapeError)), taken:
+	case is(new(usageError)), is(new(*mask.Error)), is(new(*analyze.ShapeError)), is(new(*analyze.CountError)), taken:
 		return statusUsage
 	case is(new(*onnxir.FileError)), is(new(*fs.PathError)), is(new(*os.LinkError)), is(new(*os.SyscallError)), errors.Is(err, io.ErrUnexpectedEOF):
 		return statusUnreadable

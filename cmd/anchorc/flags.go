@@ -194,6 +194,8 @@ func about(err error, model, maskName string) error {
 	switch {
 	case errors.As(err, new(*mask.Error)):
 		return at(maskName, err)
+	case errors.As(err, new(*analyze.CountError)):
+		return at("--anchors-per-level", err)
 	case errors.As(err, new(*analyze.ShapeError)):
 		return at("--shape", err)
 	}

@@ -76,7 +76,7 @@ func verdictOf(r *verify.Report, help string) error {
 	case verify.Unknown:
 		why := "neither proved nor refuted"
 		if len(r.Unknown) > 0 {
-			why = fmt.Sprintf("not decided at node %q", r.Unknown[0])
+			why = fmt.Sprintf("not decided at node %q, whose expression the original does not have", r.Unknown[0])
 		}
 		return &verdictError{statusUnsupported, "unknown: " + why + help}
 	}
