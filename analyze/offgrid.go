@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"context"
+	"slices"
 
 	"anchorc/onnxir"
 	"anchorc/onnxir/interp"
@@ -45,11 +46,10 @@ func offGrid(ctx context.Context, m *onnxir.Model, f *flow, n *onnxir.Node) (boo
 	if err != nil {
 		return false, ctx.Err() // what cannot be followed says nothing
 	}
-	v := look(tags, in, env[in])
-	if !v.tagged || v.mixed {
+	along := tags.Of(env[in])
+	if slices.ContainsFunc(along, func(t interp.Tag) bool { return t.Cell == interp.Mixed }) {
 		return false, nil
 	}
-	along := tags.Of(env[in])
 	strides := interp.Strides(x.Shape)
 	for axis := 2; axis < 4; axis++ {
 		if x.Shape[axis] > 1 && !varies(along, x.Shape[axis], strides[axis]) {
