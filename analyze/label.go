@@ -41,9 +41,16 @@ func (d *Detector) label(f *flow) {
 	}
 }
 
+// sharedWeights reports whether a convolution of the second level has the
+// weights of its like on the first.
 func sharedWeights(levels []Level) bool {
-	return len(levels) > 1 && levels[0].Convs[0].Node.In(1) != nil &&
-		origin(levels[0].Convs[0].Node.In(1)) == origin(levels[1].Convs[0].Node.In(1))
+	if len(levels) < 2 {
+		return false
+	}
+	first := levels[0].Convs[0]
+	return slices.ContainsFunc(levels[1].Convs, func(c HeadConv) bool {
+		return c.Node.In(1) != nil && first.Node.In(1) != nil && origin(c.Node.In(1)) == origin(first.Node.In(1))
+	})
 }
 
 // fingerprint digests grids, counts, columns and table: what a mask means. Nodes
