@@ -62,8 +62,8 @@ type Level struct {
 	// CellMACs is the part of those that stays even without any: the cell's maps
 	// and what feeds them.
 	MACs, FixedMACs, CellMACs int64
-	Anchors         []Anchor
-	Convs           []HeadConv
+	Anchors                   []Anchor
+	Convs                     []HeadConv
 }
 
 // Anchor is one box shape of a level.

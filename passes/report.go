@@ -82,6 +82,8 @@ func (r *Report) before(p *pruning, in *onnxir.Model) {
 		}
 		if left {
 			r.After.HeadMACs += level.FixedMACs
+		} else {
+			r.After.HeadMACs += level.CellMACs
 		}
 	}
 	for _, c := range p.selection.Convs {

@@ -10,7 +10,7 @@ type Kept struct {
 
 // Keep says what is left of a detector that loses removed[level][anchor].
 // Outputs that carry no anchors, and convolutions whose channels belong to the
-// cell, are not listed unless all of their level goes.
+// cell, stay and are not listed.
 func (t Truth) Keep(removed [][]bool) Kept {
 	k := Kept{Outputs: map[string][]int{}, Convs: map[string][]int{}}
 	for i, l := range t.Levels {
@@ -22,13 +22,12 @@ func (t Truth) Keep(removed [][]bool) Kept {
 		}
 		if left > 0 {
 			k.HeadMACs += l.FixedMACs + int64(left)*l.AnchorMACs
+		} else {
+			k.HeadMACs += l.CellMACs
 		}
 		k.Boxes += left * l.Grid[0] * l.Grid[1]
 		for _, c := range l.Convs {
 			if c.Order[0] != "anchor" {
-				if left == 0 {
-					k.Convs[c.Node] = nil
-				}
 				continue
 			}
 			var channels []int

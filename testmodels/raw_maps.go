@@ -117,10 +117,11 @@ func (c CellClasses) Build() (*onnxir.Model, Truth) {
 			y := d.predict(i, x, counts[i], b, c.Head, false, "", &l)
 			d.add(i, y, Output{Name: b.output, Kind: "channels", Order: channelOrder(b.columns), Columns: b.columns})
 		}
-		before := l.AnchorMACs
+		before := l
 		y := d.predict(i, x, 1, classBranch(c.Classes), c.Head, false, "", &l)
-		l.FixedMACs += l.AnchorMACs - before
-		l.AnchorMACs = before
+		l.FixedMACs += l.AnchorMACs - before.AnchorMACs
+		l.AnchorMACs = before.AnchorMACs
+		l.CellMACs = l.FixedMACs - before.FixedMACs
 		last := &l.Convs[len(l.Convs)-1]
 		last.Order, last.Pointwise = []string{"column"}, ""
 		d.add(i, y, Output{Name: "scores", Kind: "other"})

@@ -39,8 +39,10 @@ type Level struct {
 
 	// AnchorMACs go with each anchor (bias not counted); FixedMACs stay while
 	// the level has any: towers, and depthwise convolutions before the last.
+	// CellMACs are those of them that stay without any: the cell's own maps.
 	AnchorMACs int64 `json:"anchor_macs"`
 	FixedMACs  int64 `json:"fixed_macs"`
+	CellMACs   int64 `json:"cell_macs,omitempty"`
 }
 
 // MACs is what the level costs.
