@@ -250,10 +250,10 @@ func ruleGather(r *restriction, ctx context.Context, n *onnxir.Node) error {
 			fewer[i] = int64(p)
 		}
 	}
-	if slices.Equal(fewer, numbers) {
+	v := n.In(1)
+	if r.holds(v, inIndices.shape(indices.Shape), fewer) {
 		return nil
 	}
-	v := n.In(1)
 	if r.follows(v) {
 		if v, err = r.restricted(ctx, v, inIndices, n); err == nil && kept != nil {
 			v, err = r.renumber(ctx, v, kept, data.Shape[axis], n)
@@ -266,6 +266,17 @@ func ruleGather(r *restriction, ctx context.Context, n *onnxir.Node) error {
 	}
 	n.SetInput(1, v)
 	return nil
+}
+
+// holds reports whether a value is these numbers already: what is computed from
+// the shape of something restricted has followed by itself.
+func (r *restriction) holds(v *onnxir.Value, shape []int, numbers []int64) bool {
+	now := r.now(v)
+	if now == nil || !now.Static() || !slices.Equal(now.Shape, shape) {
+		return false
+	}
+	is, err := now.Ints()
+	return err == nil && slices.Equal(is, numbers)
 }
 
 // follows reports whether a value follows the size of an input that has none
@@ -462,8 +473,7 @@ func ruleScatterND(r *restriction, ctx context.Context, n *onnxir.Node) error {
 			fewer[i] = int64(p)
 		}
 	}
-	if !slices.Equal(fewer, numbers) {
-		v := n.In(1)
+	if v := n.In(1); !r.holds(v, ik.shape(indices.Shape), fewer) {
 		if r.follows(v) {
 			if v, err = r.restricted(ctx, v, ik, n); err == nil {
 				v, err = r.renumberTuples(ctx, v, k, data.Shape, n)
