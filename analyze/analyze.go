@@ -31,7 +31,10 @@ func Analyze(ctx context.Context, m *onnxir.Model, o Options) (*Detector, error)
 	d := &Detector{Model: m, Inputs: ins, Symbolic: symbolic, Params: Params(m.Graph)}
 	shapes, err := allShapes(ctx, m, ins)
 	if err != nil {
-		return nil, refuse(err)
+		return nil, atShapes(refuse(err), ins, o.Shapes)
+	}
+	if err := declaredTypes(m.Graph, shapes); err != nil {
+		return nil, err
 	}
 	d.MACs = ModelMACs(m.Graph, shapes)
 	f := newFlow(m.Graph, shapes)
@@ -70,6 +73,9 @@ func Analyze(ctx context.Context, m *onnxir.Model, o Options) (*Detector, error)
 	}
 	d.Assumed = append(d.Assumed, find.assumed...)
 	if err := d.anchorFree(ctx, find); err != nil {
+		return nil, err
+	}
+	if err := d.consistent(find); err != nil {
 		return nil, err
 	}
 	d.cost(f, find.groups)

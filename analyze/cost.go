@@ -7,7 +7,8 @@ import (
 	"anchorc/onnxir/interp"
 )
 
-// MACs counts the multiply-accumulates of one node: for a convolution output
+// MACs counts the multiply-accumulates of one node, of a convolution those for
+// one image of a batch: for a convolution output
 // height x output width x output channels x kernel height x kernel width x
 // input channels / groups, without the bias (as the paper counts); likewise
 // for matrix products. Other operators count nothing.
@@ -18,21 +19,13 @@ func MACs(n *onnxir.Node, shapes interp.Env) int64 {
 	}
 	switch {
 	case n.Is("Conv") && w.Rank() >= 2:
-		macs := int64(out.Len())
-		for _, d := range w.Shape[1:] {
-			macs *= int64(d)
-		}
-		return macs
+		return perImage(out) * perImage(w)
 	case n.Is("ConvTranspose") && w.Rank() >= 2:
 		x := shapes[n.In(0)]
 		if x == nil {
 			return 0
 		}
-		macs := int64(x.Len())
-		for _, d := range w.Shape[1:] {
-			macs *= int64(d)
-		}
-		return macs
+		return perImage(x) * perImage(w)
 	case n.Is("MatMul") && w.Rank() >= 2:
 		return int64(out.Len()) * int64(w.Shape[w.Rank()-2])
 	case n.Is("Gemm") && w.Rank() == 2:
@@ -43,6 +36,16 @@ func MACs(n *onnxir.Node, shapes interp.Env) int64 {
 		return int64(out.Len()) * int64(k)
 	}
 	return 0
+}
+
+// perImage is the number of elements for each index of axis 0: for one image of
+// a batch, or one row of a weight.
+func perImage(x *interp.Value) int64 {
+	n := int64(1)
+	for _, d := range x.Shape[min(1, len(x.Shape)):] {
+		n *= int64(d)
+	}
+	return n
 }
 
 // Params counts the elements of all initializers and constants, each once.

@@ -40,8 +40,8 @@ func (f *flow) downstream(from []*onnxir.Value) (map[*onnxir.Value]bool, []*onnx
 	}
 	var nodes []*onnxir.Node
 	for _, n := range f.graph.Nodes {
-		for _, v := range n.Inputs {
-			if v != nil && reached[v] && f.carries(v, n) {
+		for v := range n.Reads() {
+			if reached[v] && f.carries(v, n) {
 				nodes = append(nodes, n)
 				for _, o := range n.Outputs {
 					if o != nil {
@@ -66,7 +66,7 @@ func (f *flow) upstream(v *onnxir.Value) map[*onnxir.Node]bool {
 			continue
 		}
 		seen[v.Def] = true
-		for _, in := range v.Def.Inputs {
+		for in := range v.Def.Reads() {
 			if f.carries(in, v.Def) {
 				stack = append(stack, in)
 			}

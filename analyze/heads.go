@@ -80,7 +80,7 @@ func lastConvs(f *flow, tail map[*onnxir.Node]bool) []*head {
 			}
 		}
 		a.conv = a.conv || isConv
-		for _, v := range n.Inputs {
+		for v := range n.Reads() {
 			if f.carries(v, n) {
 				r := reach[v]
 				r.conv, r.output = r.conv || a.conv, r.output || a.output

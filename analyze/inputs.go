@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -91,4 +92,37 @@ func Shapes(m *onnxir.Model, list []Input) (interp.Env, *interp.Machine) {
 		fed[m.Graph.Value(in.Name)] = interp.Opaque(in.DType, in.Shape...)
 	}
 	return fed, &interp.Machine{Opset: m.Opset, Declared: true}
+}
+
+// atShapes makes a question of a graph that does not run at sizes that nobody
+// gave: it may run at others.
+func atShapes(err error, list []Input, given map[string][]int) error {
+	var r *Refusal
+	if !errors.As(err, &r) || r.Reason != Invalid {
+		return err
+	}
+	for _, in := range list {
+		if given[in.Name] != nil || !slices.ContainsFunc(in.Declared, func(d onnxir.Dim) bool { return !d.Known() }) {
+			continue
+		}
+		ask := *r
+		ask.Reason = Ask
+		ask.Found = fmt.Sprintf("input %q has symbolic dimensions, and the model does not run at the assumed %v (%s)", in.Name, in.Shape, r.Found)
+		ask.Help = fmt.Sprintf("give a shape at which it runs with --shape %s=1x3x416x416", in.Name)
+		return &ask
+	}
+	return err
+}
+
+// declaredTypes refuses outputs declared as another type than what is computed:
+// no runtime loads such a file.
+func declaredTypes(g *onnxir.Graph, shapes interp.Env) error {
+	for _, v := range g.Outputs {
+		x := shapes[v]
+		if x == nil || v.Type == nil || v.Type.Opaque || v.Type.DType == onnxir.Undefined || v.Type.DType == x.DType || x.DType == onnxir.Undefined {
+			continue
+		}
+		return &Refusal{Reason: Invalid, Node: v.Def, Found: fmt.Sprintf("output %q is declared as %v, and %v is computed", v.Name, v.Type.DType, x.DType)}
+	}
+	return nil
 }

@@ -88,7 +88,7 @@ func holdsBox(o *Output, shape []int, hasBox func(*Output, int) bool) bool {
 
 // readTable reads sizes from one output; false where it holds none.
 func (d *Detector) readTable(o *Output, shape []int, numbers []float64, hasBox func(*Output, int) bool) bool {
-	r := newRowReader(o, shape, numbers)
+	r := newRowReader(o, shape, numbers, d.batch())
 	if r == nil {
 		return false
 	}
@@ -127,6 +127,16 @@ func (d *Detector) readTable(o *Output, shape []int, numbers []float64, hasBox f
 	}
 	d.Units = form.units
 	return len(sizes) > 0
+}
+
+// batch is how many images the model takes at once.
+func (d *Detector) batch() int {
+	for _, in := range d.Inputs {
+		if len(in.Shape) == 4 {
+			return in.Shape[0]
+		}
+	}
+	return 1
 }
 
 // boxForm finds the four columns of which the first two follow x and y on the
@@ -200,7 +210,7 @@ type rowReader struct {
 	count   int // of columns along an axis of their own
 }
 
-func newRowReader(o *Output, shape []int, numbers []float64) *rowReader {
+func newRowReader(o *Output, shape []int, numbers []float64, batch int) *rowReader {
 	r := &rowReader{at: map[Slot][]int{}, numbers: numbers, count: 1}
 	strides := interp.Strides(shape)
 	for i, n := range shape {
@@ -208,6 +218,7 @@ func newRowReader(o *Output, shape []int, numbers []float64) *rowReader {
 		case i == o.Axis:
 			r.row = strides[i]
 		case n == 1:
+		case i == 0 && n == batch: // all images have the same table
 		case r.count > 1:
 			return nil
 		default:

@@ -38,7 +38,6 @@ type pruning struct {
 	facts     *analyze.Detector
 	selection analyze.Selection
 	removed   [][]bool
-	kept      []string // ids of the first source's anchors
 	sha256    string
 	restrict  *rewrite.Result
 	badBefore bool // the file's own graph has complaints

@@ -6,35 +6,38 @@ import (
 	"strings"
 )
 
-// stamp writes into the metadata which anchors went. What stays is named by
-// the ids of the first source, through as many prunings as there were.
+// stamp writes into the metadata which anchors went, of which file. After
+// several prunings all of it is said of the first source, by its ids.
 func stamp(_ context.Context, p *pruning) error {
-	var ids, removed, kept []string
+	source, removed := p.sha256, []string{}
 	var first []string
 	if before := p.model.Property("anchorc.kept"); before != "" {
 		first = strings.Split(before, ",")
+		removed = strings.Split(p.model.Property("anchorc.mask"), ",")
+		source = p.model.Property("anchorc.source.sha256")
 	}
+	var kept []string
+	at := 0
 	for l, level := range p.facts.Head.Levels {
 		for a, anchor := range level.Anchors {
-			ids = append(ids, anchor.ID())
 			name := anchor.ID()
+			if first != nil {
+				if at >= len(first) {
+					return fmt.Errorf("metadata anchorc.kept names %d anchors, the model has more", len(first))
+				}
+				name = first[at]
+			}
+			at++
 			if p.removed[l][a] {
 				removed = append(removed, name)
-				continue
+			} else {
+				kept = append(kept, name)
 			}
-			if first != nil {
-				if len(ids) > len(first) {
-					return fmt.Errorf("metadata anchorc.kept lists %d anchors, the model has more", len(first))
-				}
-				name = first[len(ids)-1]
-			}
-			kept = append(kept, name)
 		}
 	}
-	p.kept = kept
 	p.model.SetProperty("anchorc.version", Version)
 	p.model.SetProperty("anchorc.mask", strings.Join(removed, ","))
 	p.model.SetProperty("anchorc.kept", strings.Join(kept, ","))
-	p.model.SetProperty("anchorc.source.sha256", p.sha256)
+	p.model.SetProperty("anchorc.source.sha256", source)
 	return nil
 }

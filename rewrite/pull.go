@@ -366,12 +366,16 @@ func pullSlice(r *restriction, ctx context.Context, v *onnxir.Value, k Keep, bef
 	}
 	// An axis may be reversed at its full length; only one that is not cut at
 	// all keeps its indices.
-	cuts, err := r.sliceCuts(n)
+	b, err := r.boundsOf(n, func(v *onnxir.Value) *interp.Value { return r.old[v] })
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range cuts {
-		if k.Axes[c.axis] != nil && !c.wholeAxis {
+	for i, a := range b.axes {
+		axis, err := interp.Axis(a, len(k.Axes))
+		if err != nil {
+			return nil, err
+		}
+		if k.Axes[axis] != nil && !b.wholeAxis(i, r.old[n.In(0)].Shape[axis]) {
 			return nil, nil
 		}
 	}

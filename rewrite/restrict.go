@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -297,7 +298,11 @@ func (r *restriction) evaluate(ctx context.Context, n *onnxir.Node) error {
 		}
 	}
 	if err := r.machine.Step(ctx, n, env); err != nil {
-		return &Error{n, "restricted: " + err.Error()}
+		var at *interp.NodeError
+		if errors.As(err, &at) && at.Node == n {
+			err = at.Err
+		}
+		return &Error{n, "cannot be restricted: " + err.Error()}
 	}
 	for _, v := range n.Outputs {
 		if v != nil {
@@ -316,6 +321,11 @@ func (r *restriction) outputs(ctx context.Context, req Request) error {
 			continue
 		}
 		k, there := req.Tables[v]
+		if !there && !r.tail.Carries(v) {
+			if err := r.unchanged(v); err != nil {
+				return err
+			}
+		}
 		if !there || k.all() {
 			continue
 		}
@@ -336,6 +346,26 @@ func (r *restriction) outputs(ctx context.Context, req Request) error {
 		return fmt.Errorf("every output lost all its anchors")
 	}
 	return nil
+}
+
+// unchanged refuses an output that no head feeds and that changes all the same:
+// it counts what is removed.
+func (r *restriction) unchanged(v *onnxir.Value) error {
+	was, is := r.old[v], r.now(v)
+	if !r.changed(v) || v.Def == nil {
+		return nil
+	}
+	if was != nil && is != nil && slices.Equal(was.Shape, is.Shape) {
+		if !was.Static() {
+			return nil
+		}
+		if a, err := was.Floats(); err == nil && is.Static() {
+			if b, err := is.Floats(); err == nil && slices.Equal(a, b) {
+				return nil
+			}
+		}
+	}
+	return &Error{v.Def, fmt.Sprintf("output %q follows the number of rows or channels, which removing anchors changes", v.Name)}
 }
 
 // takeNames gives restricted copies the names of what they replaced, where

@@ -3,130 +3,172 @@ package rewrite
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"anchorc/onnxir"
 	"anchorc/onnxir/interp"
 )
 
-// cut is what a Slice does to one axis.
-type cut struct {
-	axis, start, end, step int
-	wholeAxis              bool // start to end in steps of one
-	entry                  int  // its place in starts and ends
-}
+// bounds are the numbers of a Slice: attributes before opset 10, operands since.
+type bounds struct{ starts, ends, axes, steps []int64 }
 
-// sliceCuts reads a Slice's attributes (before opset 10) or operands.
-func (r *restriction) sliceCuts(n *onnxir.Node) ([]cut, error) {
-	x := r.old[n.In(0)]
-	var starts, ends, axes, steps []int64
+// boundsOf reads a Slice's numbers as known to a view of the graph.
+func (r *restriction) boundsOf(n *onnxir.Node, known func(*onnxir.Value) *interp.Value) (bounds, error) {
+	var b bounds
 	if r.opset < 10 {
-		for name, list := range map[string]*[]int64{"starts": &starts, "ends": &ends, "axes": &axes} {
-			if a := n.Attr(name); a != nil {
-				*list = a.Ints
+		for _, a := range n.Attrs {
+			switch a.Name {
+			case "starts":
+				b.starts = slices.Clone(a.Ints)
+			case "ends":
+				b.ends = slices.Clone(a.Ints)
+			case "axes":
+				b.axes = slices.Clone(a.Ints)
 			}
 		}
 	} else {
-		for i, list := range []*[]int64{&starts, &ends, &axes, &steps} {
+		for i, list := range []*[]int64{&b.starts, &b.ends, &b.axes, &b.steps} {
 			v := n.In(i + 1)
 			if v == nil {
 				continue
 			}
-			numbers, err := r.old[v].Ints()
+			x := known(v)
+			if x == nil || !x.Static() {
+				return b, fmt.Errorf("its bounds %q are not known before the model runs", v.Name)
+			}
+			numbers, err := x.Ints()
 			if err != nil {
-				return nil, err
+				return b, err
 			}
-			*list = numbers
+			*list = slices.Clone(numbers)
 		}
 	}
-	if len(ends) != len(starts) || axes != nil && len(axes) != len(starts) || steps != nil && len(steps) != len(starts) {
-		return nil, fmt.Errorf("starts, ends, axes and steps differ in length")
+	if b.axes == nil {
+		for i := range b.starts {
+			b.axes = append(b.axes, int64(i))
+		}
 	}
-	var cuts []cut
-	for i := range starts {
-		c := cut{axis: i, step: 1, entry: i}
-		if axes != nil {
-			axis, err := interp.Axis(axes[i], x.Rank())
-			if err != nil {
-				return nil, err
-			}
-			c.axis = axis
-		}
-		if steps != nil {
-			c.step = int(steps[i])
-		}
-		size := int64(x.Shape[c.axis])
-		clamp := func(at, low, high int64) int {
-			if at < 0 {
-				at = max(at, -size-1) + size
-			}
-			return int(min(max(at, low), high))
-		}
-		if c.step > 0 {
-			c.start, c.end = clamp(starts[i], 0, size), clamp(ends[i], 0, size)
-		} else {
-			c.start, c.end = clamp(starts[i], 0, size-1), clamp(ends[i], -1, size-1)
-		}
-		c.wholeAxis = c.step == 1 && c.start == 0 && c.end == int(size)
-		cuts = append(cuts, c)
+	if b.steps == nil {
+		b.steps = slices.Repeat([]int64{1}, len(b.starts))
 	}
-	return cuts, nil
+	if len(b.ends) != len(b.starts) || len(b.axes) != len(b.starts) || len(b.steps) != len(b.starts) {
+		return b, fmt.Errorf("starts, ends, axes and steps differ in length")
+	}
+	return b, nil
 }
 
-// ruleSlice: bounds are translated into what is left of the axis.
+// indices lists what entry i picks of an axis of that size.
+func (b bounds) indices(i, size int) ([]int, error) {
+	c, err := interp.SliceCut(b.starts[i], b.ends[i], b.steps[i], size)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]int, c.Len)
+	for k := range list {
+		list[k] = c.Start + k*c.Step
+	}
+	return list, nil
+}
+
+// wholeAxis reports whether entry i leaves an axis of that size as it is.
+func (b bounds) wholeAxis(i, size int) bool {
+	c, err := interp.SliceCut(b.starts[i], b.ends[i], b.steps[i], size)
+	return err == nil && c.Start == 0 && c.Step == 1 && c.Len == size
+}
+
+// ruleSlice: bounds are translated into what is left of the axis. What an even
+// step picks of it may be uneven; a Gather picks that.
 func ruleSlice(r *restriction, ctx context.Context, n *onnxir.Node) error {
-	cuts, err := r.sliceCuts(n)
+	before, err := r.boundsOf(n, func(v *onnxir.Value) *interp.Value { return r.old[v] })
 	if err != nil {
 		return err
 	}
-	kept := r.keep[n.In(0)]
-	x := r.old[n.In(0)]
-	var starts, ends []int64
+	now, err := r.boundsOf(n, r.now)
+	if err != nil {
+		return err
+	}
+	kept, x := r.keep[n.In(0)], r.old[n.In(0)]
+	uneven := whole(x.Rank())
 	changed := false
-	for i, list := range []*[]int64{&starts, &ends} {
-		if r.opset < 10 {
-			*list = slices.Clone(n.Attr([]string{"starts", "ends"}[i]).Ints)
-		} else if *list, err = r.old[n.In(i+1)].Ints(); err != nil {
+	for i := range before.starts {
+		axis, err := interp.Axis(before.axes[i], x.Rank())
+		if err != nil {
 			return err
 		}
-		*list = slices.Clone(*list)
-	}
-	for _, c := range cuts {
-		list := kept.axis(c.axis)
-		if list == nil || c.wholeAxis {
+		list := kept.axis(axis)
+		if list == nil {
 			continue
 		}
-		if c.step != 1 {
-			return fmt.Errorf("it cuts axis %d, of which a part goes, in steps of %d", c.axis, c.step)
+		picked, err := before.indices(i, x.Shape[axis])
+		if err != nil {
+			return err
 		}
-		start, _ := slices.BinarySearch(list, c.start)
-		end, _ := slices.BinarySearch(list, c.end)
-		if c.end >= x.Shape[c.axis] && ends[c.entry] >= int64(len(list)) {
-			end = int(min(ends[c.entry], 1<<62)) // open as it was
-			ends[c.entry] = int64(end)
-		} else if ends[c.entry] != int64(end) {
-			ends[c.entry], changed = int64(end), true
+		var want []int // places in list
+		for _, p := range picked {
+			if at, found := slices.BinarySearch(list, p); found {
+				want = append(want, at)
+			}
 		}
-		if starts[c.entry] != int64(start) {
-			starts[c.entry], changed = int64(start), true
+		if is, err := now.indices(i, len(list)); err == nil && slices.Equal(is, want) {
+			continue
+		}
+		changed = true
+		step, even := stepOf(want)
+		switch {
+		case even && (step == int(now.steps[i]) || len(want) == 1):
+			now.starts[i], now.ends[i] = int64(want[0]), int64(want[len(want)-1])+now.steps[i]
+			if now.ends[i] < 0 {
+				now.ends[i] = math.MinInt64 // before the first
+			}
+		default:
+			uneven.Axes[axis] = want
+			now.starts[i], now.ends[i], now.steps[i] = 0, int64(len(want)), 1
 		}
 	}
 	if !changed {
 		return nil
 	}
-	if r.opset < 10 {
-		n.SetAttr(onnxir.IntsAttr("starts", starts...))
-		n.SetAttr(onnxir.IntsAttr("ends", ends...))
-		return nil
-	}
-	for i, list := range [][]int64{starts, ends} {
-		v, err := r.patch(ctx, n.In(i+1), list, false, n)
+	if !uneven.all() {
+		v, err := r.gather(ctx, n.In(0), uneven, n, "what a Slice in steps picks of the axis is uneven now")
 		if err != nil {
 			return err
 		}
-		n.SetInput(i+1, v)
+		n.SetInput(0, v)
+	}
+	if r.opset < 10 {
+		n.SetAttr(onnxir.IntsAttr("starts", now.starts...))
+		n.SetAttr(onnxir.IntsAttr("ends", now.ends...))
+		return nil
+	}
+	for _, p := range []struct {
+		at   int
+		list []int64
+	}{{1, now.starts}, {2, now.ends}, {4, now.steps}} {
+		if n.In(p.at) == nil {
+			continue
+		}
+		v, err := r.patch(ctx, n.In(p.at), p.list, false, n)
+		if err != nil {
+			return err
+		}
+		n.SetInput(p.at, v)
 	}
 	return nil
+}
+
+// stepOf gives the step of an even sequence.
+func stepOf(list []int) (step int, even bool) {
+	if len(list) < 2 {
+		return 1, len(list) == 1
+	}
+	step = list[1] - list[0]
+	for i := range list[1:] {
+		if list[i+1]-list[i] != step {
+			return 0, false
+		}
+	}
+	return step, true
 }
 
 // ruleSplit: each size is what stays of its segment; segments that are gone

@@ -112,7 +112,33 @@ func (j *judge) interfaces(c *comparison) bool {
 			return false
 		}
 	}
+	j.declarations(c)
 	return true
+}
+
+// declarations notes where the candidate declares its outputs otherwise than
+// the original does, or untruly: a runtime may refuse such a file.
+func (j *judge) declarations(c *comparison) {
+	for i, v := range c.candidate.outputs {
+		was, is := c.original.outputs[i].Type, v.Type
+		if was == nil || was.Opaque {
+			continue
+		}
+		if is == nil || is.DType != was.DType {
+			j.unknown(fmt.Sprintf("the candidate does not declare output %q as %v, as the original does", v.Name, was.DType))
+			continue
+		}
+		e := c.candidate.exprs[v]
+		if e == nil || len(is.Shape) != len(e.Shape) || len(was.Shape) != len(c.shapes[i]) {
+			continue
+		}
+		for axis, d := range is.Shape {
+			lied := was.Shape[axis].Known() && was.Shape[axis].Size != int64(c.shapes[i][axis])
+			if d.Known() && d.Size != int64(e.Shape[axis]) && !lied {
+				j.unknown(fmt.Sprintf("the candidate declares %d entries along axis %d of output %q, which has %d", d.Size, axis, v.Name, e.Shape[axis]))
+			}
+		}
+	}
 }
 
 // sameInputs says in what the inputs differ that must be fed, or "".
@@ -120,13 +146,21 @@ func sameInputs(a, b *onnxir.Graph) string {
 	list := func(g *onnxir.Graph) []string {
 		var names []string
 		for _, v := range g.Inputs {
-			if v.Init == nil {
-				d := onnxir.Undefined
-				if v.Type != nil {
-					d = v.Type.DType
-				}
-				names = append(names, fmt.Sprintf("%v %s", d, v.Name))
+			if v.Init != nil {
+				continue
 			}
+			text := v.Name
+			if v.Type != nil {
+				text = fmt.Sprintf("%s %v", v.Name, v.Type.DType)
+				for _, d := range v.Type.Shape {
+					if d.Known() {
+						text += fmt.Sprintf(" %d", d.Size)
+					} else {
+						text += " ?"
+					}
+				}
+			}
+			names = append(names, text)
 		}
 		return names
 	}

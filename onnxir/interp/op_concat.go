@@ -10,7 +10,10 @@ func concat(c *Call) ([]*Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	axis, err := Axis(c.Int("axis", 1), first.Rank()) // required since opset 4, 1 before
+	if c.Opset >= 4 && !c.Has("axis") { // 1 before
+		return nil, fmt.Errorf("attribute \"axis\" is missing")
+	}
+	axis, err := Axis(c.Int("axis", 1), first.Rank())
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,86 @@
+package analyze
+
+import (
+	"fmt"
+	"slices"
+
+	"anchorc/onnxir"
+	"anchorc/onnxir/interp"
+)
+
+// consistent refuses outputs whose rows could not be kept in step: a mask would
+// cut some of them and leave others as they are.
+func (d *Detector) consistent(f *finder) error {
+	for i := range d.Outputs {
+		o, v := &d.Outputs[i], f.views[i]
+		if o.Kind == Other && slices.ContainsFunc(f.tags.Channels(v.all), f.ofAnchor) {
+			return &Refusal{Reason: Unsupported, Node: v.out.Def,
+				Found: fmt.Sprintf("output %q mixes anchors, so that none can be removed without changing what stays", v.out.Name)}
+		}
+		if o.Kind == Rows && !o.Constant && len(v.otherAxes()) > 0 {
+			if twice := repeated(o.Slots); twice >= 0 {
+				return &Refusal{Reason: Unsupported, Node: v.out.Def,
+					Found: fmt.Sprintf("several rows of output %q, row %d one of them, come from the same channels and cell: anchors are mixed there", v.out.Name, twice)}
+			}
+		}
+	}
+	for i := range d.Outputs {
+		a := &d.Outputs[i]
+		if a.Kind != Rows {
+			continue
+		}
+		for j := range d.Outputs {
+			b, v := &d.Outputs[j], f.views[j]
+			if i == j || b.Constant {
+				continue
+			}
+			row := -1
+			switch {
+			case b.Kind == Rows && len(b.Slots) == len(a.Slots):
+				row = apart(a.Slots, b.Slots)
+			case b.Kind == Other && !d.static(b.Value) && len(a.Slots) > 1 && slices.Contains(v.shape, len(a.Slots)):
+				row = 0
+			}
+			if row >= 0 {
+				return &Refusal{Reason: Unsupported, Node: b.Value.Def,
+					Found: fmt.Sprintf("outputs %q and %q have %d entries each, and entry %d of the second does not come from the anchor of the first: no head convolution predicts it", a.Value.Name, b.Value.Name, len(a.Slots), row)}
+			}
+		}
+	}
+	return nil
+}
+
+// ofAnchor reports whether a channel belongs to an anchor.
+func (f *finder) ofAnchor(c interp.Channel) bool {
+	h := f.headOf(c)
+	return slices.Contains(f.groups, h.level) && h.anchor != nil && h.anchor[c.Index] >= 0
+}
+
+// static reports whether a value is known before the model runs.
+func (d *Detector) static(v *onnxir.Value) bool {
+	x := d.Tail.Shapes[v]
+	return x != nil && x.Static()
+}
+
+// repeated gives an index of a slot that stands there before, or -1.
+func repeated(slots []Slot) int {
+	seen := make(map[Slot]bool, len(slots))
+	for i, s := range slots {
+		if s.Anchor >= 0 && seen[s] {
+			return i
+		}
+		seen[s] = true
+	}
+	return -1
+}
+
+// apart gives an index at which one has an anchor and the other has none, or -1.
+// (Rows of different anchors are different outputs that happen to be as long.)
+func apart(a, b []Slot) int {
+	for i := range a {
+		if a[i].Anchor >= 0 && b[i].Anchor < 0 {
+			return i
+		}
+	}
+	return -1
+}
