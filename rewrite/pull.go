@@ -282,8 +282,8 @@ func pullConstantOfShape(r *restriction, ctx context.Context, v *onnxir.Value, k
 	return r.copyShaped(ctx, v.Def, slices.Clone(v.Def.Inputs), 0, k.shape(r.old[v].Shape), before)
 }
 
-// pullTile: an axis that is repeated keeps the same indices in each
-// repetition, or loses whole repetitions of one element.
+// pullTile: an axis that is repeated keeps the same indices in each repetition,
+// or loses whole repetitions.
 func pullTile(r *restriction, ctx context.Context, v *onnxir.Value, k Keep, before *onnxir.Node) (*onnxir.Value, error) {
 	n := v.Def
 	x := r.old[n.In(0)]
@@ -293,27 +293,27 @@ func pullTile(r *restriction, ctx context.Context, v *onnxir.Value, k Keep, befo
 	in := whole(x.Rank())
 	want := make([]int, x.Rank())
 	for i, size := range x.Shape {
-		times := 1
-		if size > 0 {
-			times = r.old[v].Shape[i] / size
+		if want[i] = 1; size > 0 {
+			want[i] = r.old[v].Shape[i] / size
 		}
-		want[i] = times
-		switch list := k.Axes[i]; {
-		case list == nil:
-		case size == 1:
-			want[i] = len(list)
-		case len(list)%times != 0:
-			return nil, nil
-		default:
-			first := list[:len(list)/times]
-			for j, at := range list {
-				if at != j/len(first)*size+first[j%len(first)] {
-					return nil, nil
-				}
+		if k.Axes[i] == nil {
+			continue
+		}
+		turns := map[int][]int{} // what each repetition keeps
+		for _, at := range k.Axes[i] {
+			turns[at/size] = append(turns[at/size], at%size)
+		}
+		want[i] = len(turns)
+		for _, list := range turns {
+			if in.Axes[i] == nil {
+				in.Axes[i] = list
 			}
-			in.Axes[i] = first
+			if !slices.Equal(list, in.Axes[i]) {
+				return nil, nil
+			}
 		}
 	}
+	in = in.normal(x.Shape)
 	small, err := r.restricted(ctx, n.In(0), in, before)
 	if err != nil {
 		return nil, err
