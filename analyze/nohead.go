@@ -7,6 +7,8 @@ import (
 	"anchorc/onnxir"
 )
 
+const otherFile = "give the file of the detector's network"
+
 // noHead refuses a graph in which no convolution is the last before an output.
 func noHead(m *onnxir.Model) error {
 	convs, quantised := 0, 0
@@ -30,9 +32,9 @@ func noHead(m *onnxir.Model) error {
 	}
 	switch {
 	case last != nil && last.Is("ConvTranspose"):
-		return &Refusal{Reason: NoHead, Node: last, Found: "the last convolution is transposed: a map finer than its features, as of a segmentation, and no head"}
+		return &Refusal{Reason: NoHead, Node: last, Found: "the last convolution is transposed: a map finer than its features, as of a segmentation, and no head", Help: otherFile}
 	case convs > 0:
-		return &Refusal{Reason: NoHead, Found: fmt.Sprintf("none of %s is the last before an output", count(convs, "convolution"))}
+		return &Refusal{Reason: NoHead, Found: fmt.Sprintf("none of %s is the last before an output", count(convs, "convolution")), Help: otherFile}
 	case quantised > 0:
 		return &Refusal{Reason: Unsupported, Node: other, Found: fmt.Sprintf("%s in integers (%s) and no other", count(quantised, "convolution"), other.OpType),
 			Help: "prune the model before it is quantised"}
@@ -40,7 +42,7 @@ func noHead(m *onnxir.Model) error {
 		return &Refusal{Reason: Unsupported, Node: other, Found: "no convolution outside the functions that the model defines", Help: "inline them first (onnx.inliner in Python)"}
 	}
 	return &Refusal{Reason: NoHead, Found: fmt.Sprintf("%s and no convolution: post-processing alone, or no detector", count(len(m.Graph.Nodes), "node")),
-		Help: "prune the file that holds the network"}
+		Help: otherFile}
 }
 
 // noCells refuses a graph whose last convolutions predict at the cells of grids
@@ -55,7 +57,7 @@ func noCells(heads []*head) error {
 		what = "convolutions give"
 	}
 	return &Refusal{Reason: NoHead, Node: heads[0].node,
-		Found: fmt.Sprintf("no output keeps the cells of a grid apart (the last %s %s): a classifier or the like", what, some(maps))}
+		Found: fmt.Sprintf("no output keeps the cells of a grid apart (the last %s %s): a classifier or the like", what, some(maps)), Help: otherFile}
 }
 
 // some lists a few of what is there.

@@ -137,7 +137,7 @@ func (f *finder) ask(g *group) error {
 	c := h.shape[1]
 	if f.allMeet(h) {
 		return &Refusal{Reason: NoHead, Node: h.node,
-			Found: fmt.Sprintf("one map of %d channels that all meet at each of %dx%d positions: a class for each, as in a segmentation, and no box", c, g.height, g.width)}
+			Found: fmt.Sprintf("one map of %d channels that all meet at each of %dx%d positions: a class for each, as in a segmentation, and no box", c, g.height, g.width), Help: otherFile}
 	}
 	var fits []string
 	for n := 1; n <= c/5; n++ {
@@ -147,7 +147,7 @@ func (f *finder) ask(g *group) error {
 	}
 	if len(fits) == 0 {
 		return &Refusal{Reason: NoHead, Node: h.node,
-			Found: fmt.Sprintf("one map of %s at %dx%d positions, too few for a box and its score", count(c, "channel"), g.height, g.width)}
+			Found: fmt.Sprintf("one map of %s at %dx%d positions, too few for a box and its score", count(c, "channel"), g.height, g.width), Help: otherFile}
 	}
 	return &Refusal{Reason: Ask, Node: h.node,
 		Found: fmt.Sprintf("one map of %d channels at %dx%d positions does not say how many anchors it has; these fit: %s", c, g.height, g.width, strings.Join(fits, ", ")),

@@ -62,7 +62,7 @@ func refuse(err error) error {
 	case errors.As(err, &unsupported):
 		return &Refusal{Reason: Unsupported, Node: at.Node, Found: operator(unsupported), Help: cutOff}
 	}
-	return &Refusal{Reason: Invalid, Node: at.Node, Found: at.Node.OpType + ": " + at.Err.Error()}
+	return &Refusal{Reason: Invalid, Node: at.Node, Found: at.Node.OpType + ": " + at.Err.Error(), Help: "export the model anew"}
 }
 
 const cutOff = "cut the model off before it, or export it without"
