@@ -23,8 +23,8 @@ func (d *Detector) label(f *flow) {
 			columns /= len(levels[0].Anchors)
 		}
 		d.Activation = activation(f, &head{out: c.Node.Out(0)})
-		if c.Role == All && columns > 5 {
-			columns -= 5 // box and objectness
+		if c.Role == All {
+			columns = d.classesOfAll(f, columns)
 		}
 	}
 	d.Classes = columns
@@ -39,6 +39,27 @@ func (d *Detector) label(f *flow) {
 	case len(levels[0].Convs) == 2 && d.Background:
 		d.Family = "ssd"
 	}
+}
+
+// classesOfAll counts the class columns where one map holds everything: those of
+// an output that Softmax gives, else all but box and objectness.
+func (d *Detector) classesOfAll(f *flow, columns int) int {
+	if d.Activation == "softmax" {
+		for _, o := range d.Outputs {
+			x := f.shapes[o.Value]
+			n := o.Value.Def
+			if o.Kind != Rows || n == nil || !n.Is("Softmax") || x.Rank() < 2 {
+				continue
+			}
+			return x.Shape[x.Rank()-1]
+		}
+		return 0
+	}
+	if columns <= 5 {
+		return 0
+	}
+	d.Assumed = append(d.Assumed, fmt.Sprintf("of %d columns five are box and objectness, and the others classes", columns))
+	return columns - 5
 }
 
 // sharedWeights reports whether a convolution of the second level has the
