@@ -88,7 +88,9 @@ func (t *tool) app() *cli.App {
 		c.HideHelpCommand = true // else a file named "help" cannot be given
 		c.CustomHelpTemplate = cli.CommandHelpTemplate + statusHelp
 		act := c.Action
-		c.Action = func(ctx *cli.Context) error { return at(ctx.Command.Name, act(ctx)) }
+		c.Action = func(ctx *cli.Context) error {
+			return at(ctx.Command.Name, guarded(func() error { return act(ctx) }))
+		}
 	}
 	return app
 }

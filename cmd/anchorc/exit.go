@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"unicode"
@@ -99,6 +100,30 @@ func message(err error) string {
 		text += "; check who may read or write there"
 	}
 	return text
+}
+
+// guarded makes an error of a panic, which is a mistake of ours, so that scripts
+// see a status and a line that they know. The line says where it was.
+func guarded(act func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("internal error: %v, at %s; please report this, with the model", r, panickedAt())
+		}
+	}()
+	return act()
+}
+
+// panickedAt gives function and line of the innermost frame that is not the
+// runtime's, while a panic is on its way up.
+func panickedAt() string {
+	callers := make([]uintptr, 32)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers)])
+	for {
+		f, more := frames.Next()
+		if !more || !strings.HasPrefix(f.Function, "runtime.") {
+			return fmt.Sprintf("%s:%d", f.Function, f.Line)
+		}
+	}
 }
 
 // errorLine is what goes to standard error.

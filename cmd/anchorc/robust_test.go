@@ -62,6 +62,20 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// A mistake of ours ends in a status and a line that says where it is.
+func TestPanic(t *testing.T) {
+	err := guarded(func() error {
+		var list []int
+		_ = list[len(os.Args)+1]
+		return nil
+	})
+	line := errorLine("anchorc", at("prune", err))
+	if statusOf(err) != statusUnsupported || strings.Contains(line, "\n") ||
+		!strings.HasPrefix(line, "prune: internal error: runtime error: index out of range") || !strings.Contains(line, "TestPanic") {
+		t.Errorf("status %d, %q", statusOf(err), line)
+	}
+}
+
 // runQuietly gives the exit status and standard error.
 func runQuietly(args ...string) (int, string) {
 	var stdout, stderr bytes.Buffer
