@@ -39,10 +39,10 @@ func TestRandomDetectors(t *testing.T) {
 			for k, knob := range f.Knobs {
 				times[[2]string{knob.Name, knob.Values[c[k]]}]++
 			}
-			m, truth := f.Build(c)
-			removed := drawMask(truth, r)
 			t.Run(fmt.Sprintf("%s/%d", f.Name, n), func(t *testing.T) {
 				t.Parallel()
+				m, truth := f.Build(c)
+				removed := drawMask(truth, rand.New(rand.NewPCG(*seed, uint64(1000*i+n))))
 				if err := tryMask(m, truth, removed); err != nil {
 					t.Errorf("%s\nwithout %s: %v", f.Describe(c), ids(removed), err)
 				}
