@@ -70,11 +70,22 @@ func (p pruning) checkPaths() error {
 		}
 		return usageError("where should the pruned model go? give -o OUT, or --dry-run")
 	}
+	if p.out == "-" {
+		return at(p.out, usageError("a model is not written to standard output; name a file"))
+	}
 	if sameFile(p.in, p.out) {
 		return at(p.out, usageError("output and input are the same file; choose another output"))
 	}
 	if p.report != "" && (sameFile(p.report, p.in) || sameFile(p.report, p.out)) {
 		return at(p.report, usageError("the report would take the place of a model; choose another file"))
+	}
+	if p.report != "" {
+		if info, err := os.Stat(p.report); err == nil && info.IsDir() {
+			return at(p.report, usageError("the report's place is a folder; name a file in it"))
+		}
+		if err := isFolder(filepath.Dir(p.report)); err != nil {
+			return err
+		}
 	}
 	info, err := os.Stat(p.out)
 	switch {
@@ -87,7 +98,11 @@ func (p pruning) checkPaths() error {
 	case err == nil && !p.force:
 		return at(p.out, usageError("output is there already; choose another, or give --force"))
 	}
-	dir := filepath.Dir(p.out)
+	return isFolder(filepath.Dir(p.out))
+}
+
+// isFolder finds out whether files can be put there.
+func isFolder(dir string) error {
 	if info, err := os.Stat(dir); err != nil {
 		return at(dir, &fs.PathError{Op: "stat", Path: dir, Err: fmt.Errorf("%v; make the folder first", pathReason(err))})
 	} else if !info.IsDir() {

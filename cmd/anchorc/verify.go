@@ -75,7 +75,10 @@ func verdictOf(r *verify.Report, help string) error {
 		return &verdictError{statusRefuted, "refuted: " + why + help}
 	case verify.Unknown:
 		why := "neither proved nor refuted"
-		if len(r.Unknown) > 0 {
+		switch {
+		case len(r.Reasons) > 0 && len(r.Unknown) == 0:
+			why = r.Reasons[0]
+		case len(r.Unknown) > 0:
 			why = fmt.Sprintf("not decided at node %q, whose expression the original does not have", r.Unknown[0])
 		}
 		return &verdictError{statusUnsupported, "unknown: " + why + help}

@@ -55,7 +55,7 @@ func (c *Call) convolution(g *ConvGeometry, x, w, b *Value) (*Value, error) {
 	}
 	if elems {
 		// What a channel sums is in the geometry; so is the count of groups.
-		if out.Elems, err = c.m.Domain.Conv(c.Sig("group", "kernel_shape"), g, x, w, b); err != nil {
+		if out.Elems, err = c.m.Domain.Conv(convSig(c), g, x, w, b); err != nil {
 			return nil, err
 		}
 	}
