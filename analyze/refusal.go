@@ -60,9 +60,35 @@ func refuse(err error) error {
 	case errors.As(err, &follow):
 		return &Refusal{Reason: Unsupported, Node: at.Node, Found: follow.Error(), Help: cutOff}
 	case errors.As(err, &unsupported):
-		return &Refusal{Reason: Unsupported, Node: at.Node, Found: operator(unsupported), Help: cutOff}
+		r := &Refusal{Reason: Unsupported, Node: at.Node, Found: operator(unsupported), Help: cutOff}
+		if beforeConv(at.Node) { // nothing of it is restricted: its shape would do
+			r.Help = "declare the shapes of its outputs in the file's value_info, or export it without"
+		}
+		return r
 	}
 	return &Refusal{Reason: Invalid, Node: at.Node, Found: at.Node.OpType + ": " + at.Err.Error(), Help: "export the model anew"}
+}
+
+// beforeConv reports whether a convolution reads what a node gives.
+func beforeConv(n *onnxir.Node) bool {
+	seen := map[*onnxir.Node]bool{n: true}
+	for list := []*onnxir.Node{n}; len(list) > 0; list = list[1:] {
+		for _, v := range list[0].Outputs {
+			if v == nil {
+				continue
+			}
+			for _, u := range v.Uses() {
+				if isConv(u.Node) {
+					return true
+				}
+				if !seen[u.Node] {
+					seen[u.Node] = true
+					list = append(list, u.Node)
+				}
+			}
+		}
+	}
+	return false
 }
 
 const cutOff = "cut the model off before it, or export it without"
