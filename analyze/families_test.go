@@ -63,7 +63,7 @@ func compare(t *testing.T, words string, m *onnxir.Model, truth testmodels.Truth
 	}
 	found := facts(d)
 	if fused := truth.Levels[0].Convs[0].Role == "all"; fused && d.Family != "yolo" {
-		truth.Classes = found.Classes // an estimate where nothing names the columns
+		truth.Classes = found.Classes // an estimate: nothing names the columns
 	}
 	if diff := cmp.Diff(lines(truth), lines(found)); diff != "" {
 		t.Errorf("%s: (-truth +found)\n%s", words, diff)
