@@ -161,7 +161,7 @@ func headChain(f *flow, h *head) []*onnxir.Node {
 func depthwise(n *onnxir.Node, shapes interp.Env) bool {
 	x, w := shapes[n.In(0)], shapes[n.In(1)]
 	group := n.Attr("group")
-	return x != nil && w != nil && x.Rank() == 4 && group != nil && group.Int == int64(x.Shape[1]) && x.Shape[1] > 1 && w.Shape[0] == x.Shape[1]
+	return x != nil && w != nil && x.Rank() == 4 && group != nil && group.Int == int64(x.Shape[1]) && w.Shape[0] == x.Shape[1]
 }
 
 // perChannel lists operators that keep channels apart and may stand between a
