@@ -95,9 +95,7 @@ func allShapes(ctx context.Context, m *onnxir.Model, ins []Input) (interp.Env, e
 			}
 		}
 	}
-	for _, v := range m.Graph.Outputs {
-		want = append(want, v)
-	}
+	want = append(want, m.Graph.Outputs...)
 	return machine.Run(ctx, m.Graph, fed, want, nil)
 }
 

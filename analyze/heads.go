@@ -27,7 +27,6 @@ type group struct {
 	// shared is the nearest feature map common to the branches; nil for a
 	// single convolution.
 	shared *onnxir.Value
-	grid   int // in the domain of tags
 	index  int // L0, L1, ... once levels are in order
 
 	sets []uint32 // one for each anchor, in channel order
