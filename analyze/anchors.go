@@ -148,11 +148,33 @@ func (f *finder) partsFromRows() map[*group][]part {
 		if r.flat && single {
 			continue // rows times columns on one axis: where a row ends is not said
 		}
+		if f.rowsAreCells(r.cells, lists) {
+			continue
+		}
 		for g, p := range lists {
 			parts[g] = append(parts[g], p)
 		}
 	}
 	return parts
+}
+
+// rowsAreCells reports whether there is but one row for each cell and the user
+// says that there are several anchors: they are columns then. (By itself one row
+// a cell is a head without anchors.)
+func (f *finder) rowsAreCells(cells []uint32, lists map[*group]part) bool {
+	for g, sets := range lists {
+		if f.given == nil || len(sets) > 1 || g.index >= len(f.given) || f.given[g.index] == 1 {
+			return false
+		}
+	}
+	seen := make(map[uint32]bool, len(cells))
+	for _, c := range cells {
+		if seen[c] {
+			return false // another anchor of the same channels, or a level as large
+		}
+		seen[c] = true
+	}
+	return true
 }
 
 // joinSpans makes one set of what stands between two places of the same set at
