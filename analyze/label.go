@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"anchorc/onnxir"
 )
 
 // label names what people ask for first: classes, activation, family. Nothing
@@ -24,7 +26,7 @@ func (d *Detector) label(f *flow) {
 		}
 		d.Activation = activation(f, &head{out: c.Node.Out(0)})
 		if c.Role == All {
-			columns = d.classesOfAll(f, columns)
+			columns = d.classesOfAll(f, c.Node.Out(0), columns)
 		}
 	}
 	d.Classes = columns
@@ -41,25 +43,45 @@ func (d *Detector) label(f *flow) {
 	}
 }
 
-// classesOfAll counts the class columns where one map holds everything: those of
-// an output that Softmax gives, else all but box and objectness.
-func (d *Detector) classesOfAll(f *flow, columns int) int {
-	if d.Activation == "softmax" {
-		for _, o := range d.Outputs {
-			x := f.shapes[o.Value]
-			n := o.Value.Def
-			if o.Kind != Rows || n == nil || !n.Is("Softmax") || x.Rank() < 2 {
-				continue
-			}
-			return x.Shape[x.Rank()-1]
+// classesOfAll counts the class columns where one map holds everything: those that
+// a Softmax runs over, else all but box and objectness.
+func (d *Detector) classesOfAll(f *flow, out *onnxir.Value, columns int) int {
+	_, nodes := f.downstream([]*onnxir.Value{out})
+	for _, n := range nodes {
+		if x := f.shapes[n.Out(0)]; (n.Is("Softmax") || n.Is("LogSoftmax")) && x != nil && x.Rank() > 0 {
+			return softmaxed(n, x.Shape, d.Model.Opset(""))
 		}
-		return 0
 	}
 	if columns <= 5 {
 		return 0
 	}
 	d.Assumed = append(d.Assumed, fmt.Sprintf("of %d columns five are box and objectness, and the others classes", columns))
 	return columns - 5
+}
+
+// softmaxed counts what a Softmax over that shape makes sum to one: from version
+// 13 along one axis, before over all from it on.
+func softmaxed(n *onnxir.Node, shape []int, opset int64) int {
+	axis, from := int64(-1), opset < 13
+	if from {
+		axis = 1
+	}
+	if a := n.Attr("axis"); a != nil {
+		axis = a.Int
+	}
+	if axis < 0 {
+		axis += int64(len(shape))
+	}
+	if axis < 0 || axis >= int64(len(shape)) {
+		return 0
+	}
+	count := shape[axis]
+	if from {
+		for _, d := range shape[axis+1:] {
+			count *= d
+		}
+	}
+	return count
 }
 
 // sharedWeights reports whether a convolution of the second level has the

@@ -170,6 +170,13 @@ func tryMask(m *onnxir.Model, truth testmodels.Truth, removed [][]bool) error {
 	for _, c := range onnxir.Check(candidate) {
 		return c
 	}
+	names := map[string]bool{"": false}
+	for _, n := range candidate.Graph.Nodes {
+		if names[n.Name] {
+			return fmt.Errorf("two nodes are called %q, which runtimes refuse", n.Name)
+		}
+		names[n.Name] = n.Name != ""
+	}
 	report, err := passes.Verify(ctx, m, candidate, mk, o)
 	if err != nil {
 		return err

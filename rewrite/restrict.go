@@ -371,13 +371,15 @@ func (r *restriction) unchanged(v *onnxir.Value) error {
 // takeNames gives restricted copies the names of what they replaced, where
 // nothing of that is left.
 func (r *restriction) takeNames() {
+	taken := map[string]bool{} // runtimes refuse two nodes of one name
 	for _, v := range r.made {
 		old := r.copies[v]
 		if !v.IsOutput && r.g.Value(old.Name) == nil && r.g.Value(v.Name) == v {
 			_ = r.g.Rename(v, old.Name) // the name is free
 		}
-		if v.Def != nil && old.Def != nil && v.Def.Name == "" && r.g.Index(old.Def) < 0 {
+		if v.Def != nil && old.Def != nil && v.Def.Name == "" && r.g.Index(old.Def) < 0 && !taken[old.Def.Name] {
 			v.Def.Name = old.Def.Name
+			taken[v.Def.Name] = true
 		}
 	}
 }
