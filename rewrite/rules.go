@@ -414,10 +414,10 @@ func take(numbers []int64, shape []int, k Keep) []int64 {
 // indices of what stays are renumbered.
 func ruleScatterND(r *restriction, ctx context.Context, n *onnxir.Node) error {
 	k := r.keep[n.Out(0)]
+	data, indices, updates := r.old[n.In(0)], r.old[n.In(1)], r.old[n.In(2)]
 	if err := r.want(ctx, n, 0, k); err != nil {
 		return err
 	}
-	data, indices, updates := r.old[n.In(0)], r.old[n.In(1)], r.old[n.In(2)]
 	if !indices.Static() {
 		return fmt.Errorf("its indices are not known before the model runs")
 	}
