@@ -40,6 +40,8 @@ func pullOf(op string) pullRule {
 		return pullTile
 	case "Transpose":
 		return pullTranspose
+	case "Where":
+		return pullMap
 	}
 	return nil
 }
@@ -88,9 +90,9 @@ func pullQuantized(r *restriction, ctx context.Context, v *onnxir.Value, k Keep,
 }
 
 func (r *restriction) quantizedInputs(ctx context.Context, n *onnxir.Node, k Keep, before *onnxir.Node) ([]*onnxir.Value, error) {
-	axis, err := interp.Axis(attrInt(n, "axis", 1), max(len(k.Axes), 2))
-	if err != nil {
-		return nil, err
+	axis := int(attrInt(n, "axis", 1))
+	if axis < 0 {
+		axis += len(k.Axes)
 	}
 	inputs := slices.Clone(n.Inputs)
 	for i, in := range inputs {
@@ -104,6 +106,7 @@ func (r *restriction) quantizedInputs(ctx context.Context, n *onnxir.Node, k Kee
 				want.Axes[0] = k.axis(axis)
 			}
 		}
+		var err error
 		if inputs[i], err = r.restricted(ctx, in, want, before); err != nil {
 			return nil, err
 		}

@@ -77,8 +77,14 @@ func Restrict(ctx context.Context, m *onnxir.Model, tail *analyze.Tail, req Requ
 	sweep(r.g, before)
 	for _, n := range r.g.Nodes {
 		for _, v := range n.Outputs {
-			if err := r.broken[v]; err != nil && !before.nodes[n] {
+			if before.nodes[n] {
+				continue
+			}
+			if err := r.broken[v]; err != nil {
 				return nil, err
+			}
+			if r.keep[v].Gone {
+				return nil, &Error{n, fmt.Sprintf("nothing of value %q stays, and what stays hangs on it all the same", v.Name)}
 			}
 		}
 	}

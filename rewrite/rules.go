@@ -57,6 +57,8 @@ func ruleOf(op string) func(r *restriction, ctx context.Context, n *onnxir.Node)
 		return ruleSlice
 	case "Split":
 		return ruleSplit
+	case "Where": // which moves elements where its condition is known
+		return ruleMap
 	}
 	return nil
 }
@@ -430,6 +432,11 @@ func ruleScatterND(r *restriction, ctx context.Context, n *onnxir.Node) error {
 	// Which places of the updates stay: as tags say where heads reach them,
 	// else those whose target stays.
 	uk, carried := r.keep[n.In(2)]
+	if uk.Gone { // the data stay as they are
+		n.OpType, n.Attrs = "Identity", nil
+		n.SetInputs(n.Inputs[:1])
+		return nil
+	}
 	if !carried {
 		uk = whole(updates.Rank())
 	}

@@ -135,6 +135,25 @@ func (r *restriction) patchAt(ctx context.Context, v *onnxir.Value, now *interp.
 		inputs := slices.Clone(n.Inputs)
 		inputs[0] = small
 		return r.copyNode(ctx, n, inputs, before)
+	case n.Is("Div") && !(minusOne && now.Len() == 1):
+		// Of what it divides: behind an inexact division nothing scales exactly.
+		x, by := r.now(n.In(0)), r.now(n.In(1))
+		if x == nil || x.Len() != len(to) || by == nil || by.Len() != 1 || r.dynamic(n.In(1)) {
+			break
+		}
+		c, err := by.Ints()
+		if err != nil {
+			return nil, err
+		}
+		times := slices.Clone(to)
+		for i := range times {
+			times[i] *= c[0]
+		}
+		small, err := r.patch(ctx, n.In(0), times, false, before)
+		if err != nil {
+			return nil, err
+		}
+		return r.copyNode(ctx, n, []*onnxir.Value{small, n.In(1)}, before)
 	case minusOne && now.Len() == 1:
 		t, err := intTensor(v.Name+"_rest", now, []int64{-1})
 		if err != nil {
