@@ -26,6 +26,20 @@ func newTail(m *onnxir.Model, f *flow, from []*onnxir.Value) *Tail {
 	return t
 }
 
+// NewTail gives what lies behind the given values of a model, which take the place
+// of the head convolutions' outputs. shapes is as in [Options].
+func NewTail(ctx context.Context, m *onnxir.Model, shapes map[string][]int, from []*onnxir.Value) (*Tail, error) {
+	ins, _, err := inputs(m, shapes)
+	if err != nil {
+		return nil, err
+	}
+	known, err := allShapes(ctx, m, ins)
+	if err != nil {
+		return nil, err
+	}
+	return newTail(m, newFlow(m.Graph, known), from), nil
+}
+
 // Carries reports whether data of a head reaches v.
 func (t *Tail) Carries(v *onnxir.Value) bool { return t.reached[v] }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"anchorc/analyze"
@@ -60,7 +61,7 @@ func (e *Error) Error() string {
 // error the graph is left half changed and must be thrown away.
 func Restrict(ctx context.Context, m *onnxir.Model, tail *analyze.Tail, req Request) (*Result, error) {
 	r := &restriction{
-		g: m.Graph, tail: tail, old: tail.Shapes, opset: int(m.Opset("")), irVersion: m.IRVersion,
+		g: m.Graph, tail: tail, old: maps.Clone(tail.Shapes), opset: int(m.Opset("")), irVersion: m.IRVersion,
 		keep: map[*onnxir.Value]Keep{}, new: interp.Env{}, broken: map[*onnxir.Value]error{}, demanded: map[demand]*onnxir.Value{}, copies: map[*onnxir.Value]*onnxir.Value{},
 		machine: interp.Machine{Opset: m.Opset, Declared: true}, result: &Result{},
 	}
@@ -76,13 +77,15 @@ func Restrict(ctx context.Context, m *onnxir.Model, tail *analyze.Tail, req Requ
 	}
 	sweep(r.g, before)
 	for _, n := range r.g.Nodes {
+		if before.nodes[n] {
+			continue
+		}
 		for _, v := range n.Outputs {
-			if before.nodes[n] {
-				continue
-			}
 			if err := r.broken[v]; err != nil {
 				return nil, err
 			}
+		}
+		for v := range n.Reads() {
 			if r.keep[v].Gone {
 				return nil, &Error{n, fmt.Sprintf("nothing of value %q stays, and what stays hangs on it all the same", v.Name)}
 			}

@@ -48,7 +48,7 @@ func ruleOf(op string) func(r *restriction, ctx context.Context, n *onnxir.Node)
 	case "Gather":
 		return ruleGather
 	case "GatherElements":
-		return ruleSameShape
+		return ruleGatherElements
 	case "MatMul":
 		return ruleMatMul
 	case "ScatterND":
@@ -65,7 +65,7 @@ func ruleOf(op string) func(r *restriction, ctx context.Context, n *onnxir.Node)
 
 // want restricts operand i to k.
 func (r *restriction) want(ctx context.Context, n *onnxir.Node, i int, k Keep) error {
-	v, err := r.restricted(ctx, n.Inputs[i], k, n)
+	v, err := r.operand(ctx, n.Inputs[i], k, n)
 	if err != nil {
 		return err
 	}
@@ -80,16 +80,6 @@ func ruleMap(r *restriction, ctx context.Context, n *onnxir.Node) error {
 			continue
 		}
 		if err := r.want(ctx, n, i, k.align(r.old[v].Shape)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func ruleSameShape(r *restriction, ctx context.Context, n *onnxir.Node) error {
-	k := r.keep[n.Out(0)]
-	for i := range n.Inputs {
-		if err := r.want(ctx, n, i, k); err != nil {
 			return err
 		}
 	}
@@ -152,7 +142,7 @@ func ruleConcat(r *restriction, ctx context.Context, n *onnxir.Node) error {
 		if part.Gone || r.keep[v].Gone {
 			continue
 		}
-		small, err := r.restricted(ctx, v, part, n)
+		small, err := r.operand(ctx, v, part, n)
 		if err != nil {
 			return err
 		}
@@ -234,34 +224,63 @@ func ruleGather(r *restriction, ctx context.Context, n *onnxir.Node) error {
 	if kept == nil && inIndices.all() {
 		return nil
 	}
+	return r.reindex(ctx, n, inIndices, kept, data.Shape[axis])
+}
+
+// ruleGatherElements: the same, but each place of the other axes has indices of
+// its own.
+func ruleGatherElements(r *restriction, ctx context.Context, n *onnxir.Node) error {
+	k := r.keep[n.Out(0)]
+	data, indices := r.old[n.In(0)], r.old[n.In(1)]
+	axis, err := interp.Axis(attrInt(n, "axis", 0), data.Rank())
+	if err != nil {
+		return err
+	}
+	if !r.tail.Carries(n.In(0)) {
+		return fmt.Errorf("its indices are computed by the head")
+	}
+	mine := r.keep[n.In(0)]
+	want := Keep{Axes: slices.Clone(k.Axes)}
+	for i := range want.Axes {
+		if i == axis || want.Axes[i] == nil && indices.Shape[i] < data.Shape[i] {
+			want.Axes[i] = mine.axis(i)
+		}
+	}
+	if err := r.want(ctx, n, 0, want); err != nil {
+		return err
+	}
+	return r.reindex(ctx, n, k, want.Axes[axis], data.Shape[axis])
+}
+
+// reindex restricts operand 1, which indexes an axis of that size, to k, and
+// renumbers it where the axis is restricted.
+func (r *restriction) reindex(ctx context.Context, n *onnxir.Node, k Keep, kept []int, size int) error {
+	v := n.In(1)
+	indices := r.old[v]
 	numbers, err := indices.Ints()
 	if err != nil {
 		return err
 	}
-	fewer := take(numbers, indices.Shape, inIndices)
+	fewer := take(numbers, indices.Shape, k)
 	for i, at := range fewer {
-		if at < 0 {
-			at += int64(data.Shape[axis])
+		if kept == nil {
+			break
 		}
-		fewer[i] = at
-		if kept != nil {
-			p, found := slices.BinarySearch(kept, int(at))
-			if !found {
-				return fmt.Errorf("index %d is of something that goes", at)
-			}
-			fewer[i] = int64(p)
+		p, found := slices.BinarySearch(kept, int(wrap(at, size)))
+		if !found {
+			return fmt.Errorf("index %d is of something that goes", at)
 		}
+		fewer[i] = int64(p)
 	}
-	v := n.In(1)
-	if r.holds(v, inIndices.shape(indices.Shape), fewer) {
+	if r.holds(v, k.shape(indices.Shape), fewer) {
 		return nil
 	}
 	if r.follows(v) {
-		if v, err = r.restricted(ctx, v, inIndices, n); err == nil && kept != nil {
-			v, err = r.renumber(ctx, v, kept, data.Shape[axis], n)
+		if v, err = r.restricted(ctx, v, k, n); err == nil && kept != nil {
+			v, err = r.renumber(ctx, v, kept, size, n)
 		}
 	} else {
-		v, err = r.indexConstant(v, inIndices.shape(indices.Shape), fewer, n)
+		v, err = r.indexConstant(v, k.shape(indices.Shape), fewer, n)
 	}
 	if err != nil {
 		return err
@@ -389,8 +408,8 @@ func (r *restriction) sized() bool {
 }
 
 // take selects numbers of a value of that shape.
-func take(numbers []int64, shape []int, k Keep) []int64 {
-	out := []int64{}
+func take[T any](numbers []T, shape []int, k Keep) []T {
+	out := []T{}
 	strides := interp.Strides(shape)
 	var walk func(axis, at int)
 	walk = func(axis, at int) {

@@ -29,15 +29,23 @@ func (r *restriction) target(ctx context.Context, n *onnxir.Node, x *interp.Valu
 	switch {
 	case n.Is("Reshape"):
 		allowzero := attrInt(n, "allowzero", 0) != 0
-		if got, err := interp.ReshapeTarget(x.Shape, cur, allowzero); err == nil && slices.Equal(got, want) {
-			return v, nil
+		was := cur
+		if old := r.old[v]; old != nil && old.Static() && slices.Equal(old.Shape, now.Shape) {
+			if was, err = old.Ints(); err != nil {
+				return nil, err
+			}
 		}
 		minusOne = !slices.Contains(cur, -1)
+		computed := false // to 0, which counts nothing now and means no copy
 		for i, c := range cur {
-			copied := c == 0 && !allowzero && i < len(x.Shape) && x.Shape[i] == want[i]
+			computed = computed || c == 0 && was[i] != 0
+			copied := c == 0 && was[i] == 0 && !allowzero && i < len(x.Shape) && x.Shape[i] == want[i]
 			if c != -1 && !copied {
 				to[i] = int64(want[i])
 			}
+		}
+		if got, err := interp.ReshapeTarget(x.Shape, cur, allowzero); err == nil && slices.Equal(got, want) && !computed {
+			return v, nil
 		}
 	case n.Is("Expand"):
 		for i, c := range cur {
