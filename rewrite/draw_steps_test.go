@@ -15,7 +15,7 @@ const most = 600
 func (d *drawing) step() {
 	steps := []func(strand) (strand, bool){
 		d.transposed, d.reshaped, d.reshaped, d.rows, d.rows, d.flattened, d.squeezed, d.unsqueezed, d.mapped, d.mapped, d.joined, d.joined, d.joinedStrand, d.chosen, d.normalised,
-		d.concatenated, d.concatenated, d.lined, d.lined, d.perAnchor, d.splitUp, d.sliced, d.sliced, d.gathered, d.gathered, d.elements, d.written, d.writtenInto, d.scattered, d.expanded, d.tiled,
+		d.concatenated, d.concatenated, d.lined, d.lined, d.perAnchor, d.splitUp, d.sliced, d.sliced, d.gathered, d.gathered, d.elements, d.written, d.writtenInto, d.scattered, d.expanded, d.expanded, d.tiled,
 		d.padded, d.folded, d.multiplied, d.softened,
 	}
 	for range 20 {
