@@ -20,6 +20,8 @@ func pullOf(op string) pullRule {
 		return pullChannels
 	case "Concat":
 		return pullConcat
+	case "Constant":
+		return pullList
 	case "ConstantOfShape":
 		return pullConstantOfShape
 	case "Conv":
@@ -278,6 +280,20 @@ func pullExpand(r *restriction, ctx context.Context, v *onnxir.Value, k Keep, be
 		return nil, err
 	}
 	return r.copyShaped(ctx, n, []*onnxir.Value{small, n.In(1)}, 1, k.shape(r.old[v].Shape), before)
+}
+
+// pullList: a Constant that holds a list in an attribute of its own.
+func pullList(r *restriction, ctx context.Context, v *onnxir.Value, k Keep, before *onnxir.Node) (*onnxir.Value, error) {
+	for _, a := range v.Def.Attrs {
+		switch a.Name {
+		case "value_floats":
+			fewer := take(a.Floats, []int{len(a.Floats)}, k)
+			return r.copyNode(ctx, v.Def, nil, before, &onnxir.Attr{Name: a.Name, Kind: onnxir.AttrFloats, Floats: fewer})
+		case "value_ints":
+			return r.copyNode(ctx, v.Def, nil, before, onnxir.IntsAttr(a.Name, take(a.Ints, []int{len(a.Ints)}, k)...))
+		}
+	}
+	return nil, nil
 }
 
 // pullConstantOfShape: all elements are one.

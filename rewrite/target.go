@@ -110,7 +110,7 @@ func (r *restriction) patchAt(ctx context.Context, v *onnxir.Value, now *interp.
 			return r.copyInitializer(v, t)
 		}
 		if n.Is("Constant") {
-			return r.copyNode(ctx, n, nil, before, onnxir.TensorAttr("value", t))
+			return r.copyNode(ctx, n, nil, before, constantAttr(n, t, to))
 		}
 		made, err := r.constant(t, before)
 		if err == nil {
@@ -199,6 +199,19 @@ func (r *restriction) patchAt(ctx context.Context, v *onnxir.Value, now *interp.
 		made = node.Outputs[0]
 	}
 	return made, nil
+}
+
+// constantAttr says what a Constant holds now in the attribute that said it before.
+func constantAttr(n *onnxir.Node, t *onnxir.Tensor, to []int64) *onnxir.Attr {
+	switch a := n.Attr("value"); {
+	case n.Attr("value_ints") != nil:
+		return onnxir.IntsAttr("value_ints", to...)
+	case n.Attr("value_int") != nil:
+		return onnxir.IntAttr("value_int", to[0])
+	case a != nil && a.Tensor != nil:
+		t.Name = a.Tensor.Name
+	}
+	return onnxir.TensorAttr("value", t)
 }
 
 // dynamic reports whether a value follows the size of something fed.
