@@ -6,14 +6,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"anchorc/analyze"
 	"anchorc/onnxir"
-	"anchorc/onnxir/interp"
 )
 
 var (
