@@ -126,8 +126,14 @@ func (d *drawing) sliced(s strand) (strand, bool) {
 	}
 	size := s.axes[at].size()
 	if d.opset >= 10 && d.one(3) {
-		if d.one(2) {
-			return s.with(d.slice(s.v, at, -1, pick(d, int64(-size-1), math.MinInt32, math.MinInt64), -1), at, d.cut(s.axes[at], size)), true
+		if d.one(2) { // from first down to last
+			last := d.r.IntN(size)
+			first := last + d.r.IntN(size-last)
+			end := int64(last - 1)
+			if last == 0 {
+				end = pick(d, int64(-size-1), math.MinInt32, math.MinInt64)
+			}
+			return s.with(d.slice(s.v, at, int64(first-size*d.r.IntN(2)), end, -1), at, d.cut(s.axes[at], first-last+1)), true
 		}
 		step := 1 + d.r.IntN(3)
 		start := d.r.IntN(min(step, size))
@@ -174,6 +180,10 @@ func (d *drawing) gathered(s strand) (strand, bool) {
 		dims, to = []int64{int64(size)}, []axis{d.other('o', size)}
 	}
 	indices := d.constant(onnxir.NewTensor("indices", list, dims...))
+	if d.symbolic && d.one(2) { // computed, from what happens to have no part in it
+		none := d.node("Mul", vals(d.size(d.seen[0].axes[2]), d.constant(onnxir.NewTensor("none", []int64{0}))))
+		indices = d.node("Add", vals(indices, none))
+	}
 	return s.with(d.node("Gather", vals(s.v, indices), d.axisAttr(at, len(s.axes))), at, to...), true
 }
 

@@ -384,6 +384,11 @@ func (r *restriction) takeNames() {
 	for _, v := range r.made {
 		old := r.copies[v]
 		if !v.IsOutput && r.g.Value(old.Name) == nil && r.g.Value(v.Name) == v {
+			for i, g := range r.result.Gathers {
+				if g.Value == v.Name {
+					r.result.Gathers[i].Value = old.Name
+				}
+			}
 			_ = r.g.Rename(v, old.Name) // the name is free
 		}
 		if v.Def != nil && old.Def != nil && v.Def.Name == "" && r.g.Index(old.Def) < 0 && !taken[old.Def.Name] {
