@@ -62,7 +62,7 @@ func (e *Error) Error() string {
 func Restrict(ctx context.Context, m *onnxir.Model, tail *analyze.Tail, req Request) (*Result, error) {
 	r := &restriction{
 		g: m.Graph, tail: tail, old: maps.Clone(tail.Shapes), opset: int(m.Opset("")), irVersion: m.IRVersion,
-		keep: map[*onnxir.Value]Keep{}, new: interp.Env{}, broken: map[*onnxir.Value]error{}, demanded: map[demand]*onnxir.Value{}, copies: map[*onnxir.Value]*onnxir.Value{},
+		keep: map[*onnxir.Value]Keep{}, new: interp.Env{}, broken: map[*onnxir.Value]error{}, follow: map[*onnxir.Value]bool{}, demanded: map[demand]*onnxir.Value{}, copies: map[*onnxir.Value]*onnxir.Value{},
 		machine: interp.Machine{Opset: m.Opset, Declared: true}, result: &Result{},
 	}
 	if err := r.fates(ctx, req); err != nil {
@@ -110,6 +110,7 @@ type restriction struct {
 	new  interp.Env             // what is known now, where it differs or is new
 
 	broken   map[*onnxir.Value]error // values that can no longer be computed
+	follow   map[*onnxir.Value]bool  // what [restriction.dynamic] found
 	demanded map[demand]*onnxir.Value
 	copies   map[*onnxir.Value]*onnxir.Value // restricted copies, and what they are copies of
 	made     []*onnxir.Value                 // the keys of copies, in order
@@ -187,6 +188,7 @@ func (r *restriction) measured() []*onnxir.Value {
 	return list
 }
 
+// fateOf is what becomes of an element that comes from these channels.
 func fateOf(channels []interp.Channel, of map[interp.Channel]fate) fate {
 	f := untouched
 	for _, c := range channels {

@@ -214,16 +214,19 @@ func constantAttr(n *onnxir.Node, t *onnxir.Tensor, to []int64) *onnxir.Attr {
 	return onnxir.TensorAttr("value", t)
 }
 
-// dynamic reports whether a value follows the size of something fed.
+// dynamic reports whether a value follows the size of something fed. Restriction
+// does not change that, so it is found out once.
 func (r *restriction) dynamic(v *onnxir.Value) bool {
 	if v == nil || v.Init != nil {
 		return false
 	}
-	n := v.Def
-	if n == nil || n.Is("Shape") || n.Is("Size") {
-		return true
+	if is, known := r.follow[v]; known {
+		return is
 	}
-	return slices.ContainsFunc(n.Inputs, r.dynamic)
+	n := v.Def
+	is := n == nil || n.Is("Shape") || n.Is("Size") || slices.ContainsFunc(n.Inputs, r.dynamic)
+	r.follow[v] = is
+	return is
 }
 
 func gcd(a, b int64) int64 {
