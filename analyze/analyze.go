@@ -68,7 +68,7 @@ func Analyze(ctx context.Context, m *onnxir.Model, o Options) (*Detector, error)
 		return nil, noCells(heads)
 	}
 	d.describe(f, find)
-	if err := d.table(ctx, d.Tail, find.groups, find.boxAt(f)); err != nil {
+	if err := d.table(ctx, find.groups, find.boxAt(f)); err != nil {
 		return nil, refuse(err)
 	}
 	d.Assumed = append(d.Assumed, find.assumed...)
@@ -86,7 +86,7 @@ func Analyze(ctx context.Context, m *onnxir.Model, o Options) (*Detector, error)
 
 // allShapes gives what is known of every value without running on data.
 func allShapes(ctx context.Context, m *onnxir.Model, ins []Input) (interp.Env, error) {
-	fed, machine := Shapes(m, ins)
+	fed, machine := onlyShapes(m, ins)
 	var want []*onnxir.Value
 	for _, n := range m.Graph.Nodes {
 		for _, v := range append(slices.Clone(n.Inputs), n.Outputs...) {

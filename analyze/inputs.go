@@ -85,8 +85,9 @@ func imageSize(list []Input) (height, width int) {
 	return 0, 0
 }
 
-// Shapes runs a model with nothing known but the shapes of its inputs.
-func Shapes(m *onnxir.Model, list []Input) (interp.Env, *interp.Machine) {
+// onlyShapes gives what to feed, and the machine to run, where nothing is known
+// but the shapes of the inputs.
+func onlyShapes(m *onnxir.Model, list []Input) (interp.Env, *interp.Machine) {
 	fed := interp.Env{}
 	for _, in := range list {
 		fed[m.Graph.Value(in.Name)] = interp.Opaque(in.DType, in.Shape...)

@@ -24,11 +24,11 @@ type boxForm struct {
 // output is zero, at the middle cell of each level, image clamps left out.
 // It fills in Width and Height where there is a table and says in which units
 // the graph counts.
-func (d *Detector) table(ctx context.Context, t *Tail, groups []*group, hasBox func(o *Output, column int) bool) error {
+func (d *Detector) table(ctx context.Context, groups []*group, hasBox func(o *Output, column int) bool) error {
 	seeds := interp.Env{}
 	for _, g := range groups {
 		for _, h := range g.heads {
-			zero, err := interp.Zeros(t.Shapes[h.out])
+			zero, err := interp.Zeros(d.Tail.Shapes[h.out])
 			if err != nil {
 				return err
 			}
@@ -42,7 +42,7 @@ func (d *Detector) table(ctx context.Context, t *Tail, groups []*group, hasBox f
 			want = append(want, o.Value)
 		}
 	}
-	env, err := t.Run(ctx, interp.Machine{Unclamped: true}, seeds, want, nil)
+	env, err := d.Tail.Run(ctx, interp.Machine{Unclamped: true}, seeds, want, nil)
 	if err != nil {
 		return err
 	}

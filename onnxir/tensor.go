@@ -26,11 +26,12 @@ type Tensor struct {
 // length than the product of dims, is a mistake of the program: such a tensor
 // cannot be read or written.
 func NewTensor(name string, data any, dims ...int64) *Tensor {
-	return &Tensor{Name: name, DType: dtypeOf(data), Dims: dims, payload: &memory{data}}
+	return &Tensor{Name: name, DType: DTypeOf(data), Dims: dims, payload: &memory{data}}
 }
 
-// dtypeOf gives the element type of a slice, or Undefined.
-func dtypeOf(data any) DType {
+// DTypeOf gives the element type that a typed slice, as for [NewTensor], stands
+// for, or Undefined.
+func DTypeOf(data any) DType {
 	switch data.(type) {
 	case []float32:
 		return Float
@@ -185,7 +186,7 @@ func copyChunks(w io.Writer, r io.Reader, n int64, buffer []byte) error {
 // fits reports, as an error, data that does not go with the header.
 func (m *memory) fits(t *Tensor) error {
 	v := reflect.ValueOf(m.data)
-	if dtypeOf(m.data) == Undefined {
+	if DTypeOf(m.data) == Undefined {
 		return fmt.Errorf("tensor %q is made of %T, which no element type goes with", t.Name, m.data)
 	}
 	if int64(v.Len()) != t.Len() {

@@ -99,7 +99,7 @@ func TestNewTensor(t *testing.T) {
 		g := NewGraph("g", nil)
 		g.AddInitializer(NewTensor("t", data, 2))
 		m := readBytes(t, written(t, &Model{IRVersion: 8, Graph: g}))
-		checkTensor(t, m.Graph.Initializers[0].Init, dtypeOf(data), []int64{2}, data)
+		checkTensor(t, m.Graph.Initializers[0].Init, DTypeOf(data), []int64{2}, data)
 	}
 	for _, x := range []*Tensor{NewTensor("short", []float32{1}, 2), NewTensor("int", []int{1}, 1), {Name: "bare", DType: Float}} {
 		if _, err := x.Raw(); err == nil {

@@ -65,16 +65,21 @@ func (r *restriction) pull(ctx context.Context, v *onnxir.Value, k Keep, before 
 	if a := n.Attr("value"); n.Is("Constant") && a != nil && a.Tensor != nil {
 		return r.copyNode(ctx, n, nil, before, onnxir.TensorAttr("value", a.Tensor.Take(a.Tensor.Name, k.Axes)))
 	}
+	o := op(n)
+	if o == nil {
+		return nil, nil
+	}
 	rule := pullOf(n.OpType)
-	if op := interp.Lookup(n.Domain, n.OpType); rule == nil && op != nil && op.Kind == interp.Maps {
+	if rule == nil && o.Kind == interp.Maps {
 		rule = pullMap
 	}
-	if rule == nil || op(n) == nil {
+	if rule == nil {
 		return nil, nil
 	}
 	return rule(r, ctx, v, k, before)
 }
 
+// op is what is known of the node's operator, or nil.
 func op(n *onnxir.Node) *interp.Operator { return interp.Lookup(n.Domain, n.OpType) }
 
 // copyInitializer adds a tensor as the restricted copy of an initializer.

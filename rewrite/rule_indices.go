@@ -107,8 +107,8 @@ func (r *restriction) holds(v *onnxir.Value, shape []int, numbers []int64) bool 
 func (r *restriction) follows(v *onnxir.Value) bool { return r.dynamic(v) && r.sized() }
 
 // renumber turns indices into an axis of that size into indices into what is
-// kept of it, by a table: where the
-// indices follow the image's size their numbers are not known here.
+// kept of it, by a table: where indices follow the image's size their numbers are
+// not known here.
 func (r *restriction) renumber(ctx context.Context, v *onnxir.Value, kept []int, size int, before *onnxir.Node) (*onnxir.Value, error) {
 	to := make([]int64, size)
 	for p, old := range kept {

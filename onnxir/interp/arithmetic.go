@@ -144,20 +144,20 @@ func map1(x any, f func(float64) float64, i func(int64) int64) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return fromFloats(dtypeOf(x), y)
+		return fromFloats(onnxir.DTypeOf(x), y)
 	}
 	wide, err := toInts(x)
 	if err != nil {
 		return nil, err
 	}
 	if i == nil {
-		return nil, fmt.Errorf("not defined for %v", dtypeOf(x))
+		return nil, fmt.Errorf("not defined for %v", onnxir.DTypeOf(x))
 	}
 	y := make([]int64, len(wide))
 	for k := range wide {
 		y[k] = i(wide[k])
 	}
-	return fromInts(dtypeOf(x), y)
+	return fromInts(onnxir.DTypeOf(x), y)
 }
 
 func map1f[T float](x []T, f func(float64) float64) ([]T, error) {
@@ -172,8 +172,8 @@ func map1f[T float](x []T, f func(float64) float64) ([]T, error) {
 }
 
 func map2(a, b any, f func(a, b float64) float64, i func(a, b int64) int64) (any, error) {
-	if dtypeOf(a) != dtypeOf(b) {
-		return nil, fmt.Errorf("operands are %v and %v", dtypeOf(a), dtypeOf(b))
+	if onnxir.DTypeOf(a) != onnxir.DTypeOf(b) {
+		return nil, fmt.Errorf("operands are %v and %v", onnxir.DTypeOf(a), onnxir.DTypeOf(b))
 	}
 	switch x := a.(type) {
 	case []float32:
@@ -193,7 +193,7 @@ func map2(a, b any, f func(a, b float64) float64, i func(a, b int64) int64) (any
 		if err != nil {
 			return nil, err
 		}
-		return fromFloats(dtypeOf(a), y)
+		return fromFloats(onnxir.DTypeOf(a), y)
 	}
 	wa, err := toInts(a)
 	if err != nil {
@@ -204,13 +204,13 @@ func map2(a, b any, f func(a, b float64) float64, i func(a, b int64) int64) (any
 		return nil, err
 	}
 	if i == nil {
-		return nil, fmt.Errorf("not defined for %v", dtypeOf(a))
+		return nil, fmt.Errorf("not defined for %v", onnxir.DTypeOf(a))
 	}
 	y := make([]int64, len(wa))
 	for k := range wa {
 		y[k] = i(wa[k], wb[k])
 	}
-	return fromInts(dtypeOf(a), y)
+	return fromInts(onnxir.DTypeOf(a), y)
 }
 
 func map2f[T float](a, b []T, f func(a, b float64) float64) ([]T, error) {
@@ -222,41 +222,6 @@ func map2f[T float](a, b []T, f func(a, b float64) float64) ([]T, error) {
 		y[k] = T(f(float64(a[k]), float64(b[k])))
 	}
 	return y, nil
-}
-
-// dtypeOf is the data type of a typed slice.
-func dtypeOf(x any) onnxir.DType {
-	switch x.(type) {
-	case []float32:
-		return onnxir.Float
-	case []float64:
-		return onnxir.Double
-	case []onnxir.F16:
-		return onnxir.Float16
-	case []onnxir.BF16:
-		return onnxir.BFloat16
-	case []int64:
-		return onnxir.Int64
-	case []int32:
-		return onnxir.Int32
-	case []int16:
-		return onnxir.Int16
-	case []int8:
-		return onnxir.Int8
-	case []uint64:
-		return onnxir.Uint64
-	case []uint32:
-		return onnxir.Uint32
-	case []uint16:
-		return onnxir.Uint16
-	case []uint8:
-		return onnxir.Uint8
-	case []bool:
-		return onnxir.Bool
-	case []string:
-		return onnxir.String
-	}
-	return onnxir.Undefined
 }
 
 // one is the result of an operator with a single output.

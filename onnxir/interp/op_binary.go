@@ -75,7 +75,7 @@ func pow(c *Call) ([]*Value, error) {
 		return nil, err
 	}
 	return one(c.Map(c.Sig("broadcast", "axis"), x.DType, func(n int, xs []any) (any, error) {
-		if dtypeOf(xs[0]) == dtypeOf(xs[1]) || !x.DType.IsFloat() && !y.DType.IsFloat() {
+		if onnxir.DTypeOf(xs[0]) == onnxir.DTypeOf(xs[1]) || !x.DType.IsFloat() && !y.DType.IsFloat() {
 			if x.DType != y.DType {
 				wide, err := toInts(xs[1])
 				if err != nil {

@@ -233,15 +233,7 @@ func (c *Call) centred(x, zero *Value, axis int) (*Value, error) {
 		if zero.DType != x.DType {
 			return nil, fmt.Errorf("zero point is %v, the input %v", zero.DType, x.DType)
 		}
-		shape := []int{}
-		if zero.Len() != 1 {
-			if axis >= x.Rank() || zero.Len() != x.Shape[axis] {
-				return nil, fmt.Errorf("zero points have shape %v, the input %v", zero.Shape, x.Shape)
-			}
-			shape = slices.Repeat([]int{1}, x.Rank()-axis)
-			shape[0] = zero.Len()
-		}
-		z, err := c.Reshape(zero, shape)
+		z, err := c.along(zero, x, axis)
 		if err != nil {
 			return nil, err
 		}
@@ -266,20 +258,29 @@ func (c *Call) centred(x, zero *Value, axis int) (*Value, error) {
 	}, operands...)
 }
 
+// along gives a scale or zero point the shape that broadcasts it to x: one
+// number, or a list along an axis of x.
+func (c *Call) along(list, x *Value, axis int) (*Value, error) {
+	if list.Len() == 1 {
+		return c.Reshape(list, []int{})
+	}
+	if axis >= x.Rank() || list.Len() != x.Shape[axis] {
+		return nil, fmt.Errorf("a list of scales or zero points has shape %v, what it is for %v", list.Shape, x.Shape)
+	}
+	shape := slices.Repeat([]int{1}, x.Rank()-axis)
+	shape[0] = list.Len()
+	return c.Reshape(list, shape)
+}
+
 // requantize gives an int32 product the scales of its operands, and quantises
 // it anew. axis is that of the second operand's list of scales.
 func (c *Call) requantize(product, scaleA, scaleB, scaleY, zeroY *Value, axis int) (*Value, error) {
 	operands := []*Value{product}
 	for i, s := range []*Value{scaleA, scaleB, scaleY, zeroY} {
-		shape := []int{}
-		if s.Len() != 1 {
-			if i != 1 || axis >= product.Rank() || s.Len() != product.Shape[axis] {
-				return nil, fmt.Errorf("a scale or zero point has shape %v, the product %v", s.Shape, product.Shape)
-			}
-			shape = slices.Repeat([]int{1}, product.Rank()-axis)
-			shape[0] = s.Len()
+		if i != 1 && s.Len() != 1 {
+			return nil, fmt.Errorf("a scale or zero point has shape %v, want one number", s.Shape)
 		}
-		v, err := c.Reshape(s, shape)
+		v, err := c.along(s, product, axis)
 		if err != nil {
 			return nil, err
 		}
