@@ -26,14 +26,20 @@ func newTail(m *onnxir.Model, f *flow, from []*onnxir.Value) *Tail {
 	return t
 }
 
-// NewTail gives what lies behind the given values of a model, which take the place
-// of the head convolutions' outputs. shapes is as in [Options].
-func NewTail(ctx context.Context, m *onnxir.Model, shapes map[string][]int, from []*onnxir.Value) (*Tail, error) {
+// ShapesAt gives what is known of every value of a model without running it on
+// data. shapes is as in [Options].
+func ShapesAt(ctx context.Context, m *onnxir.Model, shapes map[string][]int) (interp.Env, error) {
 	ins, _, err := inputs(m, shapes)
 	if err != nil {
 		return nil, err
 	}
-	known, err := allShapes(ctx, m, ins)
+	return allShapes(ctx, m, ins)
+}
+
+// NewTail gives what lies behind the given values of a model, which take the place
+// of the head convolutions' outputs. shapes is as in [Options].
+func NewTail(ctx context.Context, m *onnxir.Model, shapes map[string][]int, from []*onnxir.Value) (*Tail, error) {
+	known, err := ShapesAt(ctx, m, shapes)
 	if err != nil {
 		return nil, err
 	}

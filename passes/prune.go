@@ -104,6 +104,15 @@ func restrict(ctx context.Context, p *pruning) error {
 		}
 		req.Tables[o.Output.Value] = k
 	}
+	if p.facts.Symbolic {
+		elsewhere, err := analyze.ShapesAt(ctx, p.model, otherShapes(p.facts.Inputs))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil { // else it runs at this size only
+			req.Elsewhere = elsewhere
+		}
+	}
 	var err error
 	p.restrict, err = rewrite.Restrict(ctx, p.model, p.facts.Tail, req)
 	return err

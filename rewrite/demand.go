@@ -153,6 +153,9 @@ func (r *restriction) gather(ctx context.Context, v *onnxir.Value, k Keep, befor
 		if list == nil {
 			continue
 		}
+		if err := r.holdsElsewhere(from, axis); err != nil {
+			return nil, err
+		}
 		indices, err := r.ints(v.Name+"_kept", list, before)
 		if err != nil {
 			return nil, err
@@ -165,6 +168,19 @@ func (r *restriction) gather(ctx context.Context, v *onnxir.Value, k Keep, befor
 		v = n.Outputs[0]
 	}
 	return v, nil
+}
+
+// holdsElsewhere refuses indices along an axis whose length follows the image's
+// size: they would look right at one size and break at the next.
+func (r *restriction) holdsElsewhere(v *onnxir.Value, axis int) error {
+	if from := r.copies[v]; from != nil {
+		v = from
+	}
+	there, here := r.elsewhere[v], r.old[v]
+	if there == nil || here == nil || axis >= there.Rank() || axis >= here.Rank() || there.Shape[axis] == here.Shape[axis] {
+		return nil
+	}
+	return fmt.Errorf("axis %d of %q follows the image's size, and no rule restricts it but indices that hold at one size", axis, v.Name)
 }
 
 // ints makes a constant one-dimensional int64 value.

@@ -18,6 +18,10 @@ type Request struct {
 	Channels map[*onnxir.Value]Channels
 	// Tables lists outputs that no head feeds and that are restricted all the same.
 	Tables map[*onnxir.Value]Keep
+	// Elsewhere, if not nil, is what is known of the graph's values at other sizes
+	// of its inputs: indices along an axis that is longer there hold here only, and
+	// are no way to restrict it.
+	Elsewhere interp.Env
 }
 
 // Channels are output channels of a head convolution.
@@ -61,7 +65,7 @@ func (e *Error) Error() string {
 // error the graph is left half changed and must be thrown away.
 func Restrict(ctx context.Context, m *onnxir.Model, tail *analyze.Tail, req Request) (*Result, error) {
 	r := &restriction{
-		g: m.Graph, tail: tail, old: maps.Clone(tail.Shapes), opset: int(m.Opset("")), irVersion: m.IRVersion,
+		g: m.Graph, tail: tail, elsewhere: req.Elsewhere, old: maps.Clone(tail.Shapes), opset: int(m.Opset("")), irVersion: m.IRVersion,
 		keep: map[*onnxir.Value]Keep{}, new: interp.Env{}, broken: map[*onnxir.Value]error{}, follow: map[*onnxir.Value]bool{}, demanded: map[demand]*onnxir.Value{}, copies: map[*onnxir.Value]*onnxir.Value{},
 		machine: interp.Machine{Opset: m.Opset, Declared: true}, result: &Result{},
 	}
@@ -105,9 +109,10 @@ type restriction struct {
 	machine   interp.Machine
 	result    *Result
 
-	keep map[*onnxir.Value]Keep // of values that heads reach
-	old  interp.Env             // what was known of every value before
-	new  interp.Env             // what is known now, where it differs or is new
+	keep      map[*onnxir.Value]Keep // of values that heads reach
+	old       interp.Env             // what was known of every value before
+	elsewhere interp.Env             // the same at other sizes, or nil
+	new       interp.Env             // what is known now, where it differs or is new
 
 	broken   map[*onnxir.Value]error // values that can no longer be computed
 	follow   map[*onnxir.Value]bool  // what [restriction.dynamic] found
