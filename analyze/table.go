@@ -25,6 +25,16 @@ type boxForm struct {
 // It fills in Width and Height where there is a table and says in which units
 // the graph counts.
 func (d *Detector) table(ctx context.Context, groups []*group, hasBox func(o *Output, column int) bool) error {
+	var want []*onnxir.Value
+	for i := range d.Outputs {
+		o := &d.Outputs[i]
+		if o.Kind == Rows && (o.Constant || holdsBox(o, d.Tail.Shapes[o.Value].Shape, hasBox)) {
+			want = append(want, o.Value)
+		}
+	}
+	if len(want) == 0 {
+		return nil // raw maps have none
+	}
 	seeds := interp.Env{}
 	for _, g := range groups {
 		for _, h := range g.heads {
@@ -33,13 +43,6 @@ func (d *Detector) table(ctx context.Context, groups []*group, hasBox func(o *Ou
 				return err
 			}
 			seeds[h.out] = zero
-		}
-	}
-	var want []*onnxir.Value
-	for i := range d.Outputs {
-		o := &d.Outputs[i]
-		if o.Kind == Rows && (o.Constant || holdsBox(o, d.Tail.Shapes[o.Value].Shape, hasBox)) {
-			want = append(want, o.Value)
 		}
 	}
 	env, err := d.Tail.Run(ctx, interp.Machine{Unclamped: true}, seeds, want, nil)

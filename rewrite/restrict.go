@@ -134,6 +134,13 @@ func (r *restriction) fates(ctx context.Context, req Request) error {
 				continue
 			}
 			x := r.old[v]
+			k := whole(4)
+			k.Axes[1] = list.Keep
+			k.Gone = len(list.Keep) == 0
+			r.keep[v] = k.normal(x.Shape)
+			if len(r.tail.Nodes) == 0 {
+				continue // the maps are the outputs
+			}
 			size := [2]int{x.Shape[2], x.Shape[3]}
 			if _, there := grids[size]; !there {
 				grids[size] = tags.Grid(size[0], size[1])
@@ -149,11 +156,10 @@ func (r *restriction) fates(ctx context.Context, req Request) error {
 			for _, c := range list.Cell {
 				of[interp.Channel{Seed: seed, Index: c}] = untouched
 			}
-			k := whole(4)
-			k.Axes[1] = list.Keep
-			k.Gone = len(list.Keep) == 0
-			r.keep[v] = k.normal(x.Shape)
 		}
+	}
+	if len(r.tail.Nodes) == 0 {
+		return nil
 	}
 	var fates []fate
 	observe := func(n *onnxir.Node, env interp.Env) error {
