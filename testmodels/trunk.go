@@ -12,9 +12,6 @@ type feature struct {
 	c, h, w int
 }
 
-// halved is a length behind a 3x3 convolution of stride 2 with a border of 1.
-func halved(n int) int { return (n + 1) / 2 }
-
 // image makes the input of a model: channels, height, width.
 func (p *pen) image(name string, c, h, w int) feature {
 	t := &onnxir.Type{DType: onnxir.Float, Shape: []onnxir.Dim{p.batch, {Size: int64(c)}, {Size: int64(h)}, {Size: int64(w)}}}

@@ -190,7 +190,7 @@ func gemm(c *Call) ([]*Value, error) {
 			return nil, fmt.Errorf("operands are %v, %v and %v", a.DType, b.DType, bias.DType)
 		}
 		if shape, err := Broadcast(y, bias); err != nil || !slices.Equal(shape, y.Shape) {
-			return nil, fmt.Errorf("C has shape %v, A * B %v", bias.Shape, y.Shape)
+			return nil, fmt.Errorf("input 2 has shape %v, the product %v", bias.Shape, y.Shape)
 		}
 		operands = append(operands, bias)
 	}
