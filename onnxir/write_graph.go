@@ -173,8 +173,8 @@ func (w *graphWriter) newInitializers() []standing {
 }
 
 // infos gives the values that value_info declares: those that it declared, as
-// far as they are still there and have a type, and every computed value with a
-// type that nothing else declares.
+// far as they are still there and did not lose their type, and every computed
+// value with a type that nothing else declares.
 func (w *graphWriter) infos() []standing {
 	g := w.graph
 	var list []standing
@@ -184,7 +184,7 @@ func (w *graphWriter) infos() []standing {
 		switch {
 		case v == nil: // of a value that the graph never had: not ours to judge
 			list = append(list, standing{nil, i})
-		case g.values[v.Name] == v && v.Type != nil:
+		case g.values[v.Name] == v && (v.Type != nil || w.places[i].typ == nil):
 			declared[v] = true
 			list = append(list, standing{v, i})
 		}
