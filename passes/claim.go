@@ -175,7 +175,7 @@ func (r *Result) Verify(ctx context.Context) (err error) {
 
 func (r *Result) verify(ctx context.Context, candidate *onnxir.Model) error {
 	if r.options.Verify == verify.None {
-		r.Report.Verify = verify.Summary{Verdict: verify.NotAsked, Shapes: []string{}, Engines: []verify.Engine{}}
+		r.Report.Verify = verify.Summary{Verdict: verify.NotAsked, Shapes: []string{}, Engines: []verify.EngineInfo{}}
 		return nil
 	}
 	report, err := r.statement.judge(ctx, r.original, candidate, r.options)

@@ -41,7 +41,7 @@ type Report struct {
 	Proved  bool     `json:"proved"`
 	Shapes  []string `json:"shapes"`  // input shapes that the verdict holds at
 	Skipped []string `json:"skipped"` // input shapes at which the original itself does not run
-	Engines []Engine `json:"engines"` // that ran the models in numbers
+	Engines []EngineInfo `json:"engines"` // that ran the models in numbers
 	Outputs []Output `json:"outputs"`
 	// FirstDifference is the first node of the candidate that computes something
 	// the original does not, or nil.
@@ -55,8 +55,8 @@ type Report struct {
 	Seconds float64  `json:"seconds"`
 }
 
-// Engine is what ran the models in numbers.
-type Engine struct {
+// EngineInfo names what ran the models in numbers.
+type EngineInfo struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
 }
@@ -110,7 +110,7 @@ type Summary struct {
 	Verdict   Verdict  `json:"verdict"`
 	Proved    bool     `json:"proved"`
 	Shapes    []string `json:"shapes"`
-	Engines   []Engine `json:"engines"`
+	Engines   []EngineInfo `json:"engines"`
 	Rows      int64    `json:"rows"` // of all outputs
 	Exercised int64    `json:"exercised"`
 	MaxULP    int64    `json:"max_ulp"`

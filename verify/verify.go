@@ -34,7 +34,7 @@ func Check(ctx context.Context, original, candidate *onnxir.Model, claims []Clai
 	start := time.Now()
 	r := &Report{
 		Schema: "anchorc/verify/1", Verdict: NotAsked,
-		Shapes: []string{}, Skipped: []string{}, Engines: []Engine{}, Outputs: []Output{},
+		Shapes: []string{}, Skipped: []string{}, Engines: []EngineInfo{}, Outputs: []Output{},
 		Unknown: []string{}, Reasons: []string{}, Assumed: []string{},
 	}
 	if o.Mode == None {
@@ -42,7 +42,7 @@ func Check(ctx context.Context, original, candidate *onnxir.Model, claims []Clai
 	}
 	j := &judge{report: r, mode: o.Mode}
 	if o.Mode != Proof {
-		r.Engines = []Engine{{"anchorc", o.Version}}
+		r.Engines = []EngineInfo{{"anchorc", o.Version}}
 	}
 	a, b := newSide(original), newSide(candidate)
 	for i := range claims {
