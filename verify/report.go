@@ -36,13 +36,13 @@ const (
 
 // Report is what verification found, as `verify --json` writes it.
 type Report struct {
-	Schema  string   `json:"schema"` // "anchorc/verify/1"
-	Verdict Verdict  `json:"verdict"`
-	Proved  bool     `json:"proved"`
-	Shapes  []string `json:"shapes"`  // input shapes that the verdict holds at
-	Skipped []string `json:"skipped"` // input shapes at which the original itself does not run
+	Schema  string       `json:"schema"` // "anchorc/verify/1"
+	Verdict Verdict      `json:"verdict"`
+	Proved  bool         `json:"proved"`
+	Shapes  []string     `json:"shapes"`  // input shapes that the verdict holds at
+	Skipped []string     `json:"skipped"` // input shapes at which the original itself does not run
 	Engines []EngineInfo `json:"engines"` // that ran the models in numbers
-	Outputs []Output `json:"outputs"`
+	Outputs []Output     `json:"outputs"`
 	// FirstDifference is the first node of the candidate that computes something
 	// the original does not, or nil.
 	FirstDifference *Difference `json:"first_difference"`
@@ -107,14 +107,14 @@ func (n Number) MarshalJSON() ([]byte, error) {
 
 // Summary is the short form that `prune --report` holds.
 type Summary struct {
-	Verdict   Verdict  `json:"verdict"`
-	Proved    bool     `json:"proved"`
-	Shapes    []string `json:"shapes"`
+	Verdict   Verdict      `json:"verdict"`
+	Proved    bool         `json:"proved"`
+	Shapes    []string     `json:"shapes"`
 	Engines   []EngineInfo `json:"engines"`
-	Rows      int64    `json:"rows"` // of all outputs
-	Exercised int64    `json:"exercised"`
-	MaxULP    int64    `json:"max_ulp"`
-	MaxAbs    float64  `json:"max_abs"`
+	Rows      int64        `json:"rows"` // of all outputs
+	Exercised int64        `json:"exercised"`
+	MaxULP    int64        `json:"max_ulp"`
+	MaxAbs    float64      `json:"max_abs"`
 }
 
 // Summary gives the report's short form.
