@@ -16,13 +16,14 @@ var layers = []struct {
 	name string
 	may  string
 }{
-	{"cmd/anchorc", "passes rewrite analyze mask verify onnxir/interp onnxir testmodels"},
+	{"cmd/anchorc", "engine passes rewrite analyze mask verify onnxir/interp onnxir testmodels"},
 	{"passes", "rewrite analyze mask verify onnxir/interp onnxir"},
 	{"rewrite", "analyze onnxir/interp onnxir"},
 	{"analyze", "onnxir/interp onnxir"},
 	{"mask", ""},
 	// A verdict trusts onnxir, interp and the claim, and nothing that it judges.
 	{"verify", "onnxir/interp onnxir"},
+	{"engine", "verify onnxir/interp onnxir"},
 	{"onnxir/interp", "onnxir"},
 	{"testmodels", "onnxir"},
 	{"onnxir", "onnxir/onnxpb"},
