@@ -20,11 +20,11 @@ func TestExtract(t *testing.T) {
 		inputs, outputs []Port
 		want            string // the text without its heading
 	}{
-		{"an output less", nil, []Port{{"a", nil}}, `g (float[2] x, float[2] unread, bool c) => (float[2] a) <float[2] w = {1, 2}, float[2] u = {3, 4}> {
+		{"an output less", nil, []Port{{"a", nil}}, `g (float[2] x, float[2] unread, bool c) => (float[2] a) < float[2] w = {1, 2}, float[2] u = {3, 4} > {
 	h = Mul (x, w)
 	a = Add (h, u)
 }`},
-		{"between two values", []Port{{"h", two}, {"c", nil}}, []Port{{"b", nil}, {"k", two}}, `g (bool c, float[2] h) => (float[2] b, float[2] k) <float[2] captured = {5, 6}> {
+		{"between two values", []Port{{"h", two}, {"c", nil}}, []Port{{"b", nil}, {"k", two}}, `g (bool c, float[2] h) => (float[2] b, float[2] k) < float[2] captured = {5, 6} > {
 	k = Neg (h)
 	b = If (c) <then_branch = t () => (float[2] y) {
 		y = Add (k, captured)
