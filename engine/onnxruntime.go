@@ -90,7 +90,7 @@ func openSession(ctx context.Context, m *onnxir.Model) (verify.Runner, error) {
 	}
 	defer os.RemoveAll(folder)
 	path := filepath.Join(folder, "model.onnx")
-	if err := onnxir.Save(m, path, false, nil); err != nil {
+	if err := onnxir.Spill(m, path); err != nil {
 		return nil, err
 	}
 	names, err := s.handedOut(path)
@@ -153,7 +153,7 @@ func (s *session) handedOut(path string) ([]string, error) {
 		}
 	}
 	more := path + ".more" // beside the first, so that it finds its side file
-	if err := onnxir.Save(m, more, false, nil); err != nil {
+	if err := onnxir.Spill(m, more); err != nil {
 		return nil, err
 	}
 	return names, errors.Join(m.Close(), os.Rename(more, path))

@@ -33,12 +33,11 @@ func Save(m *Model, path string, overwrite bool, check func(path string) error) 
 		return err
 	}
 	name := filepath.Base(path)
-	e := &encoder{side: &sideData{location: name + sideSuffix}}
-	model, err := e.model(m)
+	model, side, err := encodeFor(m, name)
 	if err != nil {
 		return err
 	}
-	hasSide := len(e.side.list) > 0
+	hasSide := side != nil
 	if hasSide {
 		if err := m.mayBecome(path+sideSuffix, overwrite); err != nil {
 			return err
@@ -53,11 +52,11 @@ func Save(m *Model, path string, overwrite bool, check func(path string) error) 
 	defer os.RemoveAll(temporary)
 	ready := filepath.Join(temporary, name) // with the side file beside it, so that it can be read
 	if hasSide {
-		if err := writeFile(ready+sideSuffix, e.side.pieces()); err != nil {
+		if err := writeFile(ready+sideSuffix, side, true); err != nil {
 			return err
 		}
 	}
-	if err := writeFile(ready, model); err != nil {
+	if err := writeFile(ready, model, true); err != nil {
 		return err
 	}
 	if check != nil {
@@ -125,14 +124,41 @@ func (m *Model) inputs() []*os.File {
 	return list
 }
 
-// writeFile makes a file that does not exist yet, and has it on the disk.
-func writeFile(path string, content *pieces) error {
+// Spill writes the model to a file that does not exist yet, with a side file
+// beside it as [Save] makes one, for a program that reads it and for nobody
+// else: it does not wait for the disk.
+func Spill(m *Model, path string) error {
+	model, side, err := encodeFor(m, filepath.Base(path))
+	if err != nil {
+		return err
+	}
+	if side != nil {
+		if err := writeFile(path+sideSuffix, side, false); err != nil {
+			return err
+		}
+	}
+	return writeFile(path, model, false)
+}
+
+// encodeFor gives what goes into a file of that name, and into a side file
+// beside it, which is nil where nothing does.
+func encodeFor(m *Model, name string) (model, side *pieces, err error) {
+	e := &encoder{side: &sideData{location: name + sideSuffix}}
+	if model, err = e.model(m); err != nil || len(e.side.list) == 0 {
+		return model, nil, err
+	}
+	return model, e.side.pieces(), nil
+}
+
+// writeFile makes a file that does not exist yet, and has it on the disk where
+// it is to last.
+func writeFile(path string, content *pieces, last bool) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
 	if err != nil {
 		return err
 	}
 	_, err = content.writeTo(f)
-	if err == nil {
+	if err == nil && last {
 		err = f.Sync()
 	}
 	if e := f.Close(); err == nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"anchorc/analyze"
@@ -73,7 +75,7 @@ func (s *statement) judge(ctx context.Context, original, candidate *onnxir.Model
 			claims = append(claims, claim(other, s.removed))
 		}
 	}
-	report, err := verify.Check(ctx, original, candidate, claims, verify.Options{Mode: o.Verify, Version: Version})
+	report, err := verify.Check(ctx, original, candidate, claims, verify.Options{Mode: o.Verify, Version: Version, Engines: o.Engines, Samples: o.Samples})
 	if err != nil {
 		return nil, err
 	}
@@ -165,12 +167,20 @@ func (e *VerdictError) Error() string {
 	return fmt.Sprintf("the pruned model is %s", e.Report.Verdict)
 }
 
-// Verify judges the result as it is in memory, which is never written.
+// Verify judges the result, which is not kept.
 func (r *Result) Verify(ctx context.Context) (err error) {
 	if r.Report.After.Bytes, err = r.Model.WriteTo(io.Discard); err != nil {
 		return err
 	}
-	return r.verify(ctx, r.Model)
+	if len(r.options.Engines) == 0 {
+		return r.verify(ctx, r.Model)
+	}
+	folder, err := os.MkdirTemp("", "anchorc-*") // an engine cuts parts out of files
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	return r.Write(ctx, filepath.Join(folder, "model.onnx"), false)
 }
 
 func (r *Result) verify(ctx context.Context, candidate *onnxir.Model) error {

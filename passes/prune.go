@@ -18,6 +18,9 @@ const Version = "0.1.0"
 type Options struct {
 	Analyze analyze.Options
 	Verify  verify.Mode
+	// Engines run both models beside our interpreter, on Samples.
+	Engines []verify.Engine
+	Samples []verify.Sample
 	// Watch, if not nil, sees the model after every pass.
 	Watch func(Step)
 }

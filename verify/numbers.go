@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/rand/v2"
+	"slices"
 
 	"anchorc/onnxir"
 	"anchorc/onnxir/interp"
@@ -28,73 +28,146 @@ const (
 	maxMACs  = 1 << 30
 )
 
-// compute runs both tails in numbers, on the same random values at the cut and
-// on zeros, and compares rows and the outputs of head convolutions.
+// part is a part of both models, from values that get the same numbers in both
+// to what is compared.
+type part struct {
+	original, candidate *side // each with its cut
+	outputs             bool  // the claim's outputs are compared
+	convs               []headConv
+	// feed gives a side's values at its cut.
+	feed func(s *side, d drive) (interp.Env, error)
+}
+
+// compute runs both models in numbers and compares rows, and the outputs of
+// head convolutions: from the values that both share on, where convolutions are
+// sampled, and from the outputs of the head convolutions on, where all rows are
+// computed.
 func (c *comparison) compute(ctx context.Context) (*numbers, error) {
-	n := &numbers{cells: c.cells()}
-	for i, o := range c.claim.Outputs {
-		_, keep := o.along(c.shapes[i])
-		n.outputs = append(n.outputs, Output{Name: o.Name, Rows: int64(len(keep))})
+	n := c.nothing()
+	n.cells = c.cells()
+	head := c.head()
+	for i, d := range drives() {
+		cells := n.cells
+		p := head
+		if p.outputs = i == 0 || len(p.convs) == 0; i > 0 {
+			cells = 1 // the first has sampled many
+		}
+		if err := c.computeOn(ctx, n, p, d, cells); err != nil {
+			return nil, err
+		}
 	}
-	convs := c.headConvs()
-	random := map[interp.Hash]*interp.Value{}
-	drive := func(e *interp.Expr) (*interp.Value, error) {
-		if random[e.Whole] == nil {
-			x, err := randomValue(e)
-			if err != nil {
+	if tail := c.decoding(head.convs); tail != nil {
+		for _, d := range drives()[:c.affordable()] {
+			if err := c.computeOn(ctx, n, *tail, d, 0); err != nil {
 				return nil, err
 			}
-			random[e.Whole] = x
 		}
-		return random[e.Whole], nil
-	}
-	if err := c.computeOn(ctx, n, n.cells, drive, convs, true); err != nil {
-		return nil, err
-	}
-	// With zeros at the cut a head convolution gives its bias, of which decoding
-	// may round the last bits away: the convolutions' own outputs tell.
-	zero := func(e *interp.Expr) (*interp.Value, error) {
-		if !e.DType.IsFloat() {
-			return drive(e)
-		}
-		return interp.Zeros(interp.Opaque(e.DType, e.Shape...))
-	}
-	if err := c.computeOn(ctx, n, 1, zero, convs, len(convs) == 0); err != nil {
-		return nil, err
+		n.cells = math.MaxInt
 	}
 	return n, nil
 }
 
-// computeOn runs both tails on what feed gives.
-func (c *comparison) computeOn(ctx context.Context, n *numbers, cells int, feed func(*interp.Expr) (*interp.Value, error), convs []headConv, outputs bool) error {
+// nothing is what was found before anything ran.
+func (c *comparison) nothing() *numbers {
+	n := &numbers{}
+	for i, o := range c.claim.Outputs {
+		_, keep := o.along(c.shapes[i])
+		n.outputs = append(n.outputs, Output{Name: o.Name, Rows: int64(len(keep))})
+	}
+	return n
+}
+
+// head is the part from the values that both models share on.
+func (c *comparison) head() part {
+	return part{original: c.original, candidate: c.candidate, convs: c.headConvs(),
+		feed: func(s *side, d drive) (interp.Env, error) { return s.feed(d.value) }}
+}
+
+// decoding is the part behind the head convolutions, or nil where not all of
+// them have one that is theirs in the candidate.
+func (c *comparison) decoding(convs []headConv) *part {
+	computed := map[*onnxir.Value]bool{}
+	for _, n := range c.original.tail() {
+		computed[n.Out(0)] = true
+	}
+	stop, channels := map[*onnxir.Value]bool{}, map[*onnxir.Value]headConv{}
+	for _, h := range convs {
+		stop[h.original], stop[h.candidate] = true, true
+		channels[h.original], channels[h.candidate] = h, h
+	}
+	for _, claim := range c.claim.Convs {
+		switch v := claim.Node.Out(0); {
+		case claim.removed():
+			stop[v] = true
+		case computed[v] && !stop[v]:
+			return nil
+		}
+	}
+	if len(convs) == 0 {
+		return nil
+	}
+	a, b := *c.original, *c.candidate
+	a.findCut(c.candidate.common(), stop)
+	b.findCut(c.original.common(), stop)
+	if !slices.ContainsFunc(b.outputs, func(v *onnxir.Value) bool { return !slices.Contains(b.cut, v) }) {
+		return nil // the convolutions' outputs are the model's
+	}
+	return &part{original: &a, candidate: &b, outputs: true, feed: func(s *side, d drive) (interp.Env, error) {
+		env := interp.Env{}
+		for _, v := range s.cut {
+			h, ok := channels[v]
+			e := s.exprs[v]
+			var err error
+			switch {
+			case e == nil || e.Shape == nil:
+				err = fmt.Errorf("is neither fed nor computed")
+			case !ok || len(e.Shape) < 3:
+				env[v], err = drives()[0].value(e)
+			case v == h.original:
+				env[v], err = d.channels(e, first(e.Shape[1]))
+			default:
+				env[v], err = d.channels(c.original.exprs[h.original], h.keep)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("value %q: %w", v.Name, err)
+			}
+		}
+		return env, nil
+	}}
+}
+
+// affordable gives how many kinds of numbers the decoding of all rows is tried on.
+func (c *comparison) affordable() int {
+	elements := 0
+	for _, s := range c.shapes {
+		elements += product(s)
+	}
+	return max(1, min(len(drives()), maxDecoded/max(elements, 1)))
+}
+
+// maxDecoded bounds the elements of outputs that are decoded, over all kinds of
+// numbers; one kind is always tried.
+const maxDecoded = 1 << 23
+
+// computeOn runs a part of both models.
+func (c *comparison) computeOn(ctx context.Context, n *numbers, p part, d drive, cells int) error {
 	run := func(s *side) (interp.Env, error) {
-		fed, err := s.feed(feed)
+		fed, err := p.feed(s, d)
 		if err != nil {
 			return nil, err
 		}
-		var want []*onnxir.Value
-		if outputs {
-			want = append(want, s.outputs...)
-		}
-		for _, h := range convs {
-			if s == c.original {
-				want = append(want, h.original)
-			} else {
-				want = append(want, h.candidate)
-			}
-		}
-		return s.run(ctx, &interp.Machine{Opset: s.model.Opset, Cells: cells}, fed, want, nil, nil)
+		return s.run(ctx, &interp.Machine{Opset: s.model.Opset, Cells: cells}, fed, p.want(s), nil, nil)
 	}
-	originals, err := run(c.original)
+	originals, err := run(p.original)
 	if err != nil {
 		return fmt.Errorf("original: %w", err)
 	}
-	candidates, err := run(c.candidate)
+	candidates, err := run(p.candidate)
 	if err != nil {
 		return fmt.Errorf("candidate: %w", err)
 	}
 	for i := range c.claim.Outputs {
-		if !outputs {
+		if !p.outputs {
 			break
 		}
 		o := &c.claim.Outputs[i]
@@ -105,9 +178,8 @@ func (c *comparison) computeOn(ctx context.Context, n *numbers, cells int, feed 
 		}
 		n.note(c.claim, i, d)
 	}
-	for _, h := range convs {
-		a, b := originals[h.original], candidates[h.candidate]
-		d, err := differ(a, b, 1, h.keep)
+	for _, h := range p.convs {
+		d, err := differ(originals[h.original], candidates[h.candidate], 1, h.keep)
 		if err != nil {
 			return fmt.Errorf("convolution %q: %w", h.original.Def.Label(), err)
 		}
@@ -117,6 +189,28 @@ func (c *comparison) computeOn(ctx context.Context, n *numbers, cells int, feed 
 		n.different = n.different || d.count > 0
 	}
 	return nil
+}
+
+// want lists what is compared of a side.
+func (p *part) want(s *side) []*onnxir.Value {
+	var list []*onnxir.Value
+	if p.outputs {
+		list = append(list, s.outputs...)
+	}
+	for _, h := range p.convs {
+		if s == p.original {
+			list = append(list, h.original)
+		} else {
+			list = append(list, h.candidate)
+		}
+	}
+	return list
+}
+
+// near adds a difference of an output that is how an engine rounds.
+func (n *numbers) near(output int, d difference) {
+	o := &n.outputs[output]
+	o.MaxAbs, o.MaxULP = max(o.MaxAbs, d.maxAbs), max(o.MaxULP, d.maxULP)
 }
 
 // note adds what one comparison of an output showed.
@@ -203,44 +297,6 @@ func weightOf(n *onnxir.Node) *onnxir.Value {
 		return n.In(3)
 	}
 	return nil
-}
-
-// randomValue gives numbers that depend on nothing but what the value is: the
-// same for both models. They are spread widely, so as to drive heads hard.
-func randomValue(e *interp.Expr) (*interp.Value, error) {
-	rnd := rand.New(rand.NewPCG(e.Whole.A, e.Whole.B))
-	n := product(e.Shape)
-	known := func(data any) (*interp.Value, error) { return interp.Known(e.DType, e.Shape, data), nil }
-	wide := func() float64 { return rnd.NormFloat64() * math.Ldexp(1, rnd.IntN(5)-2) }
-	switch e.DType {
-	case onnxir.Float:
-		return known(fill(n, func() float32 { return float32(wide()) }))
-	case onnxir.Double:
-		return known(fill(n, wide))
-	case onnxir.Float16:
-		return known(fill(n, func() onnxir.F16 { return onnxir.NewF16(float32(wide())) }))
-	case onnxir.BFloat16:
-		return known(fill(n, func() onnxir.BF16 { return onnxir.NewBF16(float32(wide())) }))
-	case onnxir.Bool:
-		return known(fill(n, func() bool { return rnd.IntN(2) == 1 }))
-	case onnxir.Uint8:
-		return known(fill(n, func() uint8 { return uint8(rnd.IntN(256)) }))
-	case onnxir.Int8:
-		return known(fill(n, func() int8 { return int8(rnd.IntN(256) - 128) }))
-	case onnxir.Int32:
-		return known(fill(n, func() int32 { return int32(rnd.IntN(256)) }))
-	case onnxir.Int64:
-		return known(fill(n, func() int64 { return int64(rnd.IntN(256)) }))
-	}
-	return nil, fmt.Errorf("no random numbers of type %v", e.DType)
-}
-
-func fill[T any](n int, f func() T) []T {
-	x := make([]T, n)
-	for i := range x {
-		x[i] = f()
-	}
-	return x
 }
 
 func product(shape []int) int {

@@ -48,6 +48,11 @@ type Report struct {
 	FirstDifference *Difference `json:"first_difference"`
 	// Unknown names the nodes because of which hashes could not decide.
 	Unknown []string `json:"unknown"`
+	// NotCovered lists what engines lack, which speaks for nothing.
+	NotCovered []string `json:"not_covered"`
+	// Rounding says, for people, where an engine rounds otherwise in the candidate,
+	// within its bounds.
+	Rounding []string `json:"rounding"`
 	// Reasons says, for people, what speaks against the claim.
 	Reasons []string `json:"reasons"`
 	// Assumed lists what is left to trust.

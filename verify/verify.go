@@ -16,6 +16,12 @@ type Options struct {
 	Mode Mode
 	// Version is that of the program, for the report.
 	Version string
+	// Engines run parts of both models, and both models whole, beside our
+	// interpreter.
+	Engines []Engine
+	// Samples are what whole models are fed with, at the shapes of the first
+	// claim; without any, engines that are not ours get noise.
+	Samples []Sample
 }
 
 // comparison is the two models under one claim.
@@ -35,7 +41,7 @@ func Check(ctx context.Context, original, candidate *onnxir.Model, claims []Clai
 	r := &Report{
 		Schema: "anchorc/verify/1", Verdict: NotAsked,
 		Shapes: []string{}, Skipped: []string{}, Engines: []EngineInfo{}, Outputs: []Output{},
-		Unknown: []string{}, Reasons: []string{}, Assumed: []string{},
+		Unknown: []string{}, NotCovered: []string{}, Rounding: []string{}, Reasons: []string{}, Assumed: []string{},
 	}
 	if o.Mode == None {
 		return r, nil
@@ -43,6 +49,10 @@ func Check(ctx context.Context, original, candidate *onnxir.Model, claims []Clai
 	j := &judge{report: r, mode: o.Mode}
 	if o.Mode != Proof {
 		r.Engines = []EngineInfo{{"anchorc", o.Version}}
+		for _, e := range o.Engines {
+			r.Engines = append(r.Engines, EngineInfo{e.Name, e.Version})
+		}
+		j.engines, j.samples = o.Engines, o.Samples
 	}
 	a, b := newSide(original), newSide(candidate)
 	for i := range claims {
@@ -59,6 +69,8 @@ func Check(ctx context.Context, original, candidate *onnxir.Model, claims []Clai
 type judge struct {
 	report  *Report
 	mode    Mode
+	engines []Engine
+	samples []Sample // used up by the first claim
 	refuted bool
 	open    bool // something could not be decided
 }
@@ -143,11 +155,18 @@ func (j *judge) claim(ctx context.Context, c *comparison) error {
 		}
 	}
 	c.findCuts()
+	found := j.elsewhere(ctx, c)
 	proved, err := j.proof(ctx, c)
-	if err != nil {
-		return err
+	if err == nil {
+		err = j.numbers(ctx, c, proved, tagged, grids)
 	}
-	return j.numbers(ctx, c, proved, tagged, grids)
+	for _, a := range found() {
+		j.judged(a)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	return err
 }
 
 // proof compares by hashes, and reports whether the rows are proved equal.
@@ -221,6 +240,46 @@ func (j *judge) numbers(ctx context.Context, c *comparison, proved bool, tagged 
 	return nil
 }
 
+// elsewhere has other engines compute what both models do, beside what goes on
+// here, and gives what they found when it is asked for.
+func (j *judge) elsewhere(ctx context.Context, c *comparison) func() []*abroad {
+	if j.mode == Proof {
+		return func() []*abroad { return nil }
+	}
+	samples := j.samples
+	j.samples = []Sample{} // they have the shapes of the first claim
+	found := make(chan []*abroad, 1)
+	go func() {
+		var list []*abroad
+		for _, e := range j.engines {
+			list = append(list, c.in(ctx, e, samples))
+		}
+		found <- list
+	}()
+	return func() []*abroad { return <-found }
+}
+
+// judged takes what another engine found.
+func (j *judge) judged(a *abroad) {
+	var lacks *NotCovered
+	switch {
+	case errors.As(a.err, &lacks):
+		j.report.NotCovered = add(j.report.NotCovered, lacks.Error())
+	case a.err != nil:
+		j.undecided("numbers were not compared in "+a.engine.Name, a.err)
+	}
+	for _, text := range a.rounding() {
+		j.report.Rounding = add(j.report.Rounding, text)
+	}
+	for _, text := range a.n.reasons {
+		if !j.refuted { // else the interpreter has said so
+			j.reason(text)
+		}
+	}
+	j.merge(a.n.outputs)
+	j.refuted = j.refuted || a.n.different
+}
+
 // merge adds a shape's outputs to the report.
 func (j *judge) merge(outputs []Output) {
 	for _, o := range outputs {
@@ -230,9 +289,10 @@ func (j *judge) merge(outputs []Output) {
 			continue
 		}
 		p := &j.report.Outputs[i]
-		if p.Worst == nil || o.MaxULP > p.MaxULP {
+		if o.Worst != nil && (p.Worst == nil || o.MaxULP > p.MaxULP) {
 			p.Worst = o.Worst
 		}
+		p.Exercised = max(p.Exercised, o.Exercised)
 		p.MaxULP, p.MaxAbs = max(p.MaxULP, o.MaxULP), max(p.MaxAbs, o.MaxAbs)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"anchorc/analyze"
+	"anchorc/engine"
 	"anchorc/mask"
 	"anchorc/onnxir"
 )
@@ -154,7 +155,7 @@ func statusOf(err error) int {
 		return statusInterrupted
 	case is(&verdict):
 		return verdict.status
-	case is(new(usageError)), is(new(*mask.Error)), is(new(*analyze.ShapeError)), is(new(*analyze.CountError)), taken:
+	case is(new(usageError)), is(new(*mask.Error)), is(new(*analyze.ShapeError)), is(new(*analyze.CountError)), is(new(*engine.NotFound)), is(new(*engine.LibraryError)), taken:
 		return statusUsage
 	case is(new(*onnxir.FileError)), is(new(*fs.PathError)), is(new(*os.LinkError)), is(new(*os.SyscallError)), errors.Is(err, io.ErrUnexpectedEOF):
 		return statusUnreadable

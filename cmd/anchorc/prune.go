@@ -23,13 +23,13 @@ func (t *tool) prune() *cli.Command {
 		Name:      "prune",
 		Usage:     "remove anchors, and prove that the other boxes stay what they were",
 		ArgsUsage: "IN --mask MASK -o OUT",
-		Flags: append(maskFlags(),
+		Flags: append(append(maskFlags(),
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`OUT`, the file that the pruned model goes to"},
 			&cli.StringFlag{Name: "report", Usage: "`FILE` that a report in JSON goes to"},
 			&cli.StringFlag{Name: "verify", Value: string(verify.All), Usage: "how the result is checked before it is written: `all`, proof, numbers or none"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "do all but write the model", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "force", Usage: "overwrite OUT where it is there", DisableDefaultText: true},
-			shapeFlag(), anchorsFlag()),
+			shapeFlag(), anchorsFlag()), engineFlags("interp")...),
 		Action: func(c *cli.Context) error {
 			files, err := operands(c, "IN")
 			if err != nil {
@@ -40,6 +40,9 @@ func (t *tool) prune() *cli.Command {
 				return err
 			}
 			if p.options.Verify, err = verifyMode(c); err != nil {
+				return err
+			}
+			if p.options.Engines, err = engines(c, false); err != nil {
 				return err
 			}
 			if err := p.checkPaths(); err != nil {

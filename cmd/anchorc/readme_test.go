@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"anchorc/engine"
 )
 
 // Every command that the README shows is run, in order, and must print what
@@ -18,6 +20,7 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	withoutRuntime(t)
 	t.Chdir(t.TempDir())
 	ran := 0
 	lines := strings.Split(string(readme), "\n")
@@ -46,6 +49,14 @@ func TestReadme(t *testing.T) {
 	if ran < 5 {
 		t.Errorf("only %d commands found", ran)
 	}
+}
+
+// withoutRuntime hides ONNX Runtime, so that texts are the same everywhere.
+func withoutRuntime(t *testing.T) {
+	for _, name := range []string{"PATH", "LD_LIBRARY_PATH", "NODE_PATH", engine.LibraryVariable} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 }
 
 // fenceAfter gives the text of the next ``` fence.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"anchorc/engine"
 	"anchorc/onnxir"
 	"anchorc/testmodels"
 )
@@ -30,6 +31,10 @@ func TestMain(m *testing.M) {
 // on standard error.
 func TestScripts(t *testing.T) {
 	models := modelsFolder()
+	library, _ := engine.FindLibrary(t.Context())
+	if _, err := engine.ONNXRuntime(t.Context(), library); err != nil {
+		library = "" // as in a build without cgo
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
@@ -37,14 +42,18 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("MODELS", models)
+			env.Setenv("ONNXRUNTIME", library)
 			return onnxir.Save(tiny(), filepath.Join(env.WorkDir, "tiny.onnx"), false, nil)
 		},
 		Condition: func(name string) (bool, error) {
-			if name != "models" {
-				return false, errors.New("there is no such condition")
+			switch name {
+			case "models":
+				_, err := os.Stat(filepath.Join(models, "trained"))
+				return err == nil, nil
+			case "onnxruntime":
+				return library != "", nil
 			}
-			_, err := os.Stat(filepath.Join(models, "trained"))
-			return err == nil, nil
+			return false, errors.New("there is no such condition")
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 	})

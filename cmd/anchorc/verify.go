@@ -16,7 +16,7 @@ func (t *tool) verify() *cli.Command {
 		Name:      "verify",
 		Usage:     "prove that a candidate computes the rows that a mask leaves of the original, or show where it does not",
 		ArgsUsage: "ORIGINAL CANDIDATE --mask MASK",
-		Flags:     append(maskFlags(), jsonFlag(), shapeFlag(), anchorsFlag()),
+		Flags:     append(append(maskFlags(), jsonFlag(), shapeFlag(), anchorsFlag()), engineFlags("interp, and onnxruntime where it is found")...),
 		Action: func(c *cli.Context) error {
 			files, err := operands(c, "ORIGINAL", "CANDIDATE")
 			if err != nil {
@@ -24,6 +24,9 @@ func (t *tool) verify() *cli.Command {
 			}
 			o := passes.Options{Verify: verify.All}
 			if o.Analyze, err = analysis(c); err != nil {
+				return err
+			}
+			if o.Engines, err = engines(c, true); err != nil {
 				return err
 			}
 			mk, maskName, err := t.readMask(c)
@@ -98,11 +101,24 @@ func showVerified(w io.Writer, r *verify.Report) {
 			fmt.Fprintf(w, "    most %s\n", differs(x))
 		}
 	}
+	if len(r.Engines) > 1 {
+		var names []string
+		for _, e := range r.Engines {
+			names = append(names, e.Name+" "+e.Version)
+		}
+		fmt.Fprintf(w, "  engines: %s\n", strings.Join(names, ", "))
+	}
+	for _, text := range r.Rounding {
+		fmt.Fprintf(w, "  %s\n", text)
+	}
 	if n := r.FirstDifference; n != nil {
 		fmt.Fprintf(w, "  the models part at %s (%s)\n", n.Node, n.OpType)
 	}
 	for _, node := range r.Unknown {
 		fmt.Fprintf(w, "  not decided: %s\n", node)
+	}
+	for _, text := range r.NotCovered {
+		fmt.Fprintf(w, "  not covered: %s\n", text)
 	}
 	for _, shape := range r.Skipped {
 		fmt.Fprintf(w, "  skipped, because the original does not run there: %s\n", shape)

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"anchorc/engine"
+	"anchorc/verify"
+)
+
+// engineFlags say what runs models in numbers, beside the interpreter.
+func engineFlags(standard string) []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "engine", Usage: "what runs the models in numbers: `interp`, onnxruntime or onnx-go; may be repeated (default: " + standard + ")"},
+		&cli.StringFlag{Name: "onnxruntime", Usage: "`PATH` of ONNX Runtime's library (unset: " + engine.LibraryVariable + ", the loader's folders, Python's package, npm's)"},
+	}
+}
+
+// engines gives the engines that the flags ask for, beside the interpreter,
+// which always runs. Where none is asked for and ifFound says so, ONNX Runtime
+// is taken if there is one.
+func engines(c *cli.Context, ifFound bool) ([]verify.Engine, error) {
+	var list []verify.Engine
+	asked := c.StringSlice("engine")
+	if len(asked) == 0 && (ifFound || c.IsSet("onnxruntime")) {
+		e, err := engine.ONNXRuntime(c.Context, c.String("onnxruntime"))
+		if err == nil {
+			return []verify.Engine{e}, nil
+		}
+		if errors.As(err, new(*engine.NotFound)) && !c.IsSet("onnxruntime") {
+			return nil, nil
+		}
+		return nil, at("--onnxruntime", err)
+	}
+	seen := map[string]bool{}
+	for _, name := range asked {
+		if seen[name] {
+			return nil, at("--engine", usageError(fmt.Sprintf("%q is given twice; leave one", name)))
+		}
+		seen[name] = true
+		switch name {
+		case "interp":
+		case "onnxruntime":
+			e, err := engine.ONNXRuntime(c.Context, c.String("onnxruntime"))
+			if err != nil {
+				return nil, at("--engine onnxruntime", err)
+			}
+			list = append(list, e)
+		case "onnx-go":
+			list = append(list, engine.ONNXGo())
+		default:
+			return nil, at("--engine", usageError(fmt.Sprintf("%q is no engine; there are interp, onnxruntime and onnx-go", name)))
+		}
+	}
+	if c.IsSet("onnxruntime") && !seen["onnxruntime"] {
+		return nil, at("--onnxruntime", usageError("the library is named, but --engine does not ask for onnxruntime"))
+	}
+	return list, nil
+}
