@@ -16,11 +16,12 @@ var layers = []struct {
 	name string
 	may  string
 }{
-	{"cmd/anchorc", "engine passes rewrite analyze mask verify onnxir/interp onnxir testmodels"},
+	{"cmd/anchorc", "cocoeval engine passes rewrite analyze mask verify onnxir/interp onnxir testmodels"},
 	{"passes", "rewrite analyze mask verify onnxir/interp onnxir"},
 	{"rewrite", "analyze onnxir/interp onnxir"},
 	{"analyze", "onnxir/interp onnxir"},
 	{"mask", ""},
+	{"cocoeval", ""},
 	// A verdict trusts onnxir, interp and the claim, and nothing that it judges.
 	{"verify", "onnxir/interp onnxir"},
 	{"engine", "verify onnxir/interp onnxir"},

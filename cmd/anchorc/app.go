@@ -75,6 +75,7 @@ func (t *tool) app() *cli.App {
 			t.inspect(),
 			t.prune(),
 			t.verify(),
+			t.evaluate(),
 			t.dump(),
 			t.demo(),
 			t.version(),

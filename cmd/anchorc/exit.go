@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"anchorc/analyze"
+	"anchorc/cocoeval"
 	"anchorc/engine"
 	"anchorc/mask"
 	"anchorc/onnxir"
@@ -157,7 +158,7 @@ func statusOf(err error) int {
 		return verdict.status
 	case is(new(usageError)), is(new(*mask.Error)), is(new(*analyze.ShapeError)), is(new(*analyze.CountError)), is(new(*engine.NotFound)), is(new(*engine.LibraryError)), taken:
 		return statusUsage
-	case is(new(*onnxir.FileError)), is(new(*fs.PathError)), is(new(*os.LinkError)), is(new(*os.SyscallError)), errors.Is(err, io.ErrUnexpectedEOF):
+	case is(new(*onnxir.FileError)), is(new(*cocoeval.FormatError)), is(new(*fs.PathError)), is(new(*os.LinkError)), is(new(*os.SyscallError)), errors.Is(err, io.ErrUnexpectedEOF):
 		return statusUnreadable
 	}
 	return statusUnsupported // an [analyze.Refusal], or something that a pass could not do

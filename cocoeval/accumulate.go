@@ -1,0 +1,158 @@
+package cocoeval
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Accumulate gives the figures of one class from what was matched in each
+// image, images by ascending id.
+func Accumulate(images []Matched) Class {
+	n := 0
+	var truths [bands]int
+	for i := range images {
+		n += len(images[i].Scores)
+		for b, count := range images[i].truths {
+			truths[b] += count
+		}
+	}
+	type ranked struct {
+		score       float64
+		image, rank int32
+	}
+	list := make([]ranked, 0, n)
+	for i := range images {
+		for k, s := range images[i].Scores {
+			list = append(list, ranked{s, int32(i), int32(k)})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b ranked) int { return cmp.Compare(b.score, a.score) })
+	o := Ordered{Truths: truths, rank: make([]uint8, n), hits: make([][bands]uint16, n), ignored: make([][bands]uint16, n)}
+	for i, e := range list {
+		o.rank[i] = uint8(e.rank)
+		o.hits[i], o.ignored[i] = images[e.image].hits[e.rank], images[e.image].ignored[e.rank]
+	}
+	return o.Figures()
+}
+
+// Ordered is what was matched for one class in all images, best detection first,
+// equals by ascending image id and then rank.
+type Ordered struct {
+	Truths        [bands]int // that count, in each band of area
+	rank          []uint8    // among the detections of its image
+	hits, ignored [][bands]uint16
+}
+
+// Reset forgets all, and keeps the memory.
+func (o *Ordered) Reset() {
+	o.Truths, o.rank, o.hits, o.ignored = [bands]int{}, o.rank[:0], o.hits[:0], o.ignored[:0]
+}
+
+// Add adds detection number rank of what was matched in an image.
+func (o *Ordered) Add(m *Matched, rank int) {
+	o.rank, o.hits, o.ignored = append(o.rank, uint8(rank)), append(o.hits, m.hits[rank]), append(o.ignored, m.ignored[rank])
+}
+
+// AddTruths counts the truths of an image.
+func (o *Ordered) AddTruths(m *Matched) {
+	for b, count := range m.truths {
+		o.Truths[b] += count
+	}
+}
+
+// Figures gives the figures of the class.
+func (o *Ordered) Figures() Class {
+	none := Stats{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1}
+	c := Class{Stats: none}
+	for t := range c.PerIoU {
+		c.PerIoU[t] = -1
+	}
+	var ap, ar [bands]float64
+	for b := range bands {
+		ap[b], ar[b] = -1, -1
+		if o.Truths[b] == 0 {
+			continue
+		}
+		sum, reached := 0.0, 0.0
+		for t := range thresholds {
+			p, recall := o.precision(b, t)
+			if b == 0 {
+				c.PerIoU[t] = p / recalls
+			}
+			sum, reached = sum+p, reached+recall
+		}
+		ap[b], ar[b] = sum/(thresholds*recalls), reached/thresholds
+	}
+	c.AP, c.APs, c.APm, c.APl = ap[0], ap[1], ap[2], ap[3]
+	c.AR100, c.ARs, c.ARm, c.ARl = ar[0], ar[1], ar[2], ar[3]
+	if o.Truths[0] > 0 {
+		c.AP50, c.AP75 = c.PerIoU[0], c.PerIoU[5]
+		c.AR1, c.AR10 = o.recall(1), o.recall(10)
+	}
+	return c
+}
+
+// precision gives the sum of the precisions at all recall thresholds, and the
+// recall reached. Precision is made to fall; beyond the last recall it is 0.
+func (o *Ordered) precision(band, threshold int) (sum, recall float64) {
+	truths := float64(o.Truths[band])
+	bit := uint16(1) << threshold
+	// Only where recall rises is a precision read: there precision is highest,
+	// too, and all between are lower.
+	total := 0
+	for i := range o.hits {
+		if o.hits[i][band]&^o.ignored[i][band]&bit != 0 {
+			total++
+		}
+	}
+	recall = float64(total) / truths
+	if total == 0 {
+		return 0, recall
+	}
+	// From the right: hit number k of total has precision k/(k+misses in front).
+	hit, miss := total, 0
+	for i := range o.hits {
+		if (o.hits[i][band]|o.ignored[i][band])&bit == 0 {
+			miss++
+		}
+	}
+	next, best := recalls-1, 0.0
+	for next >= 0 && recallThresholds[next] > recall {
+		next--
+	}
+	for i := len(o.hits) - 1; i >= 0 && next >= 0; i-- {
+		if o.ignored[i][band]&bit != 0 {
+			continue
+		}
+		if o.hits[i][band]&bit == 0 {
+			miss--
+			continue
+		}
+		best = max(best, float64(hit)/(float64(hit+miss)+spacing))
+		hit--
+		// This hit is the first to reach every recall above that of the one before.
+		for before := float64(hit) / truths; next >= 0 && (hit == 0 || recallThresholds[next] > before); next-- {
+			sum += best
+		}
+	}
+	return sum, recall
+}
+
+// recall gives the mean recall over IoU thresholds where only the best
+// detections of each image count.
+func (o *Ordered) recall(limit int) float64 {
+	var hits [thresholds]int
+	for i := range o.hits {
+		if int(o.rank[i]) < limit {
+			found := o.hits[i][0] &^ o.ignored[i][0]
+			for t := range hits {
+				hits[t] += int(found >> t & 1)
+			}
+		}
+	}
+	sum := 0.0
+	for _, n := range hits {
+		sum += float64(n) / float64(o.Truths[0])
+	}
+	return sum / thresholds
+}
