@@ -21,6 +21,7 @@ var layers = []struct {
 	{"rewrite", "analyze onnxir/interp onnxir"},
 	{"analyze", "onnxir/interp onnxir"},
 	{"mask", ""},
+	{"search", "cocoeval"},
 	{"cocoeval", ""},
 	// A verdict trusts onnxir, interp and the claim, and nothing that it judges.
 	{"verify", "onnxir/interp onnxir"},

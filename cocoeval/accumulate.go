@@ -41,6 +41,7 @@ type Ordered struct {
 	Truths        [bands]int // that count, in each band of area
 	rank          []uint8    // among the detections of its image
 	hits, ignored [][bands]uint16
+	counting      []outcomes // in the band at hand
 }
 
 // Reset forgets all, and keeps the memory.
@@ -73,9 +74,10 @@ func (o *Ordered) Figures() Class {
 		if o.Truths[b] == 0 {
 			continue
 		}
+		o.pick(b)
 		sum, reached := 0.0, 0.0
 		for t := range thresholds {
-			p, recall := o.precision(b, t)
+			p, recall := o.precision(float64(o.Truths[b]), t)
 			if b == 0 {
 				c.PerIoU[t] = p / recalls
 			}
@@ -92,40 +94,46 @@ func (o *Ordered) Figures() Class {
 	return c
 }
 
+// outcomes has one bit for each IoU threshold: whether a detection found a truth
+// that counts, and whether it found none and counts as wrong.
+type outcomes struct{ right, wrong uint16 }
+
+// pick gathers the detections that count in a band of area.
+func (o *Ordered) pick(band int) {
+	o.counting = o.counting[:0]
+	const all = 1<<thresholds - 1
+	for i := range o.hits {
+		hit, ignored := o.hits[i][band], o.ignored[i][band]
+		if ignored != all {
+			o.counting = append(o.counting, outcomes{hit &^ ignored, all &^ (hit | ignored)})
+		}
+	}
+}
+
 // precision gives the sum of the precisions at all recall thresholds, and the
-// recall reached. Precision is made to fall; beyond the last recall it is 0.
-func (o *Ordered) precision(band, threshold int) (sum, recall float64) {
-	truths := float64(o.Truths[band])
-	bit := uint16(1) << threshold
-	// Only where recall rises is a precision read: there precision is highest,
-	// too, and all between are lower.
-	total := 0
-	for i := range o.hits {
-		if o.hits[i][band]&^o.ignored[i][band]&bit != 0 {
-			total++
-		}
+// recall reached, of what was picked. Precision is made to fall; beyond the last
+// recall it is 0.
+func (o *Ordered) precision(truths float64, threshold int) (sum, recall float64) {
+	hit, miss := 0, 0
+	for _, c := range o.counting {
+		hit += int(c.right >> threshold & 1)
+		miss += int(c.wrong >> threshold & 1)
 	}
-	recall = float64(total) / truths
-	if total == 0 {
+	recall = float64(hit) / truths
+	if hit == 0 {
 		return 0, recall
-	}
-	// From the right: hit number k of total has precision k/(k+misses in front).
-	hit, miss := total, 0
-	for i := range o.hits {
-		if (o.hits[i][band]|o.ignored[i][band])&bit == 0 {
-			miss++
-		}
 	}
 	next, best := recalls-1, 0.0
 	for next >= 0 && recallThresholds[next] > recall {
 		next--
 	}
-	for i := len(o.hits) - 1; i >= 0 && next >= 0; i-- {
-		if o.ignored[i][band]&bit != 0 {
-			continue
-		}
-		if o.hits[i][band]&bit == 0 {
-			miss--
+	// From the right. A precision is read where recall rises, at a hit; there it is
+	// highest, too: hit number k with m wrong ones in front has k/(k+m).
+	bit := uint16(1) << threshold
+	for i := len(o.counting) - 1; i >= 0 && next >= 0; i-- {
+		c := o.counting[i]
+		if c.right&bit == 0 {
+			miss -= int(c.wrong >> threshold & 1)
 			continue
 		}
 		best = max(best, float64(hit)/(float64(hit+miss)+spacing))
