@@ -16,12 +16,13 @@ var layers = []struct {
 	name string
 	may  string
 }{
-	{"cmd/anchorc", "cocoeval engine passes rewrite analyze mask verify onnxir/interp onnxir testmodels"},
+	{"cmd/anchorc", "search preprocess cocoeval engine passes rewrite analyze mask verify onnxir/interp onnxir testmodels"},
 	{"passes", "rewrite analyze mask verify onnxir/interp onnxir"},
 	{"rewrite", "analyze onnxir/interp onnxir"},
 	{"analyze", "onnxir/interp onnxir"},
 	{"mask", ""},
-	{"search", "cocoeval"},
+	{"search", "analyze preprocess cocoeval verify onnxir/interp onnxir"},
+	{"preprocess", "onnxir/interp onnxir"},
 	{"cocoeval", ""},
 	// A verdict trusts onnxir, interp and the claim, and nothing that it judges.
 	{"verify", "onnxir/interp onnxir"},

@@ -24,6 +24,8 @@ type Detector struct {
 	// Units is what decoded boxes count in: "pixels", "fractions" (of the
 	// image), "cells", "unknown"; "" where no box is decoded.
 	Units string
+	// Boxes are the columns of decoded boxes, or nil.
+	Boxes *BoxColumns
 
 	Head    Head
 	Outputs []Output
@@ -126,6 +128,10 @@ type Output struct {
 	Constant bool     // no head feeds it: a table handed out
 	// Slots gives, for each index along Axis, what stands there.
 	Slots []Slot
+	// Columns says what stands at each index along ColumnAxis, or, where that is
+	// -1, what a row's one number is; nil where that is not known.
+	Columns    []Column
+	ColumnAxis int
 }
 
 // Slot is what one index along an output's axis holds. Level and Anchor are

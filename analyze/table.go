@@ -129,6 +129,9 @@ func (d *Detector) readTable(o *Output, shape []int, numbers []float64, hasBox f
 		anchor.Width, anchor.Height = &s.w, &s.h
 	}
 	d.Units = form.units
+	if !o.Constant {
+		d.Boxes = &BoxColumns{o, form.first, form.yFirst, form.corners, form.pixelsX, form.pixelsY}
+	}
 	return len(sizes) > 0
 }
 

@@ -106,6 +106,9 @@ func fixedType(num protowire.Number) protowire.Type {
 func (p *fields) strings(t *Tensor) ([]string, error) {
 	var list []string
 	err := p.each(func(s *scanner, f field) error {
+		if f.typ != protowire.BytesType {
+			return nil // a field of another type, which nobody knows
+		}
 		b, err := s.copy(f.body)
 		list = append(list, string(b))
 		return err

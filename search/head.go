@@ -1,7 +1,10 @@
 package search
 
 // Head is what a detector's anchors cost. Anchors are numbered level after level.
-type Head struct{ Levels []Level }
+type Head struct {
+	Always int64 // multiply-accumulates that stay whatever goes
+	Levels []Level
+}
 
 // Level is the anchors of one grid.
 type Level struct {
@@ -37,6 +40,7 @@ func (h *Head) Count() int {
 // Cost gives the multiply-accumulates and boxes of the head without those anchors.
 func (h *Head) Cost(removed Set) (macs, boxes int64) {
 	n := 0
+	macs = h.Always
 	for _, l := range h.Levels {
 		some := false
 		for _, a := range l.Anchors {

@@ -1,0 +1,3 @@
+// Package preprocess turns images, and inputs that were recorded, into what a
+// model is fed with.
+package preprocess
