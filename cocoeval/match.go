@@ -124,3 +124,9 @@ func overlap(d, g Box, crowd bool) float64 {
 	}
 	return i / u
 }
+
+// Hit reports whether detection number rank found a truth that counts, of any
+// size, at IoU threshold number t.
+func (m *Matched) Hit(rank, t int) bool {
+	return (m.hits[rank][0]&^m.ignored[rank][0])>>t&1 != 0
+}

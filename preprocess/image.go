@@ -71,7 +71,7 @@ func (p Placement) Back(box [4]float64) [4]float64 {
 // [1, height, width, channels], of a floating-point type or uint8.
 func (s Spec) Apply(m image.Image, shape []int, t onnxir.DType) (*interp.Value, Placement, error) {
 	var none Placement
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return nil, none, err
 	}
 	channels := s.channels()

@@ -75,11 +75,11 @@ func Parse(r io.Reader) (Spec, error) {
 	if file.Pad != nil {
 		s.Pad = *file.Pad
 	}
-	return s, s.check()
+	return s, s.Check()
 }
 
-// check says what of a Spec has no meaning.
-func (s Spec) check() error {
+// Check says what of a Spec has no meaning.
+func (s Spec) Check() error {
 	switch {
 	case s.Resize != Stretch && s.Resize != Letterbox:
 		return fmt.Errorf("resize is %q; it is stretch or letterbox", string(s.Resize))

@@ -31,15 +31,15 @@ type Point struct {
 type Evaluator struct {
 	Head       *Head
 	categories []cocoeval.Category
-	images     []image
+	images     []picture
 	classes    []class
 	rules      Rules
 
 	workers sync.Pool // of *worker
 }
 
-// image is the candidates of one image.
-type image struct {
+// picture is the candidates of one image.
+type picture struct {
 	id      int64
 	rows    []Candidate // best first, then by row
 	classes [][]int     // indices into rows of each class that has some
@@ -97,10 +97,10 @@ func NewEvaluator(h *Head, set *cocoeval.Dataset, candidates []Candidates, rules
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
 	at := map[int64]int{}
-	e.images = make([]image, len(ids))
+	e.images = make([]picture, len(ids))
 	for i, id := range ids {
 		at[id] = i
-		e.images[i] = image{id: id, seen: map[Set]*outcome{}}
+		e.images[i] = picture{id: id, seen: map[Set]*outcome{}}
 	}
 	truths := map[[2]int][]cocoeval.Truth{}
 	for _, t := range set.Truths {
@@ -245,7 +245,7 @@ func (e *Evaluator) outcome(w *worker, i int, removed Set) *outcome {
 }
 
 // work suppresses and matches.
-func (e *Evaluator) work(w *worker, im *image, removed Set) *outcome {
+func (e *Evaluator) work(w *worker, im *picture, removed Set) *outcome {
 	o := &outcome{make([]cocoeval.Matched, len(im.classes)), make([]int16, len(im.rows))}
 	for len(w.kept) < len(im.classes) {
 		w.kept = append(w.kept, nil)

@@ -14,15 +14,12 @@ type Walk struct {
 	Goal      *Goal
 	// Keep are anchors that no mask may remove.
 	Keep Set
-	// Legal, if not nil, says whether a mask may be looked at.
-	Legal func(Set) bool
 	// Budget is how many masks may be evaluated; 0 is no limit.
 	Budget int
 	// Watch, if not nil, is told after every mask how many there were.
 	Watch func(masks int)
 
 	points map[Set]*Point
-	ends   error // why no more masks are evaluated
 }
 
 // Spent says that the budget is used up.
@@ -35,7 +32,7 @@ func (w *Walk) Masks() int { return len(w.points) }
 
 // may reports whether a mask may be looked at: one that keeps an anchor.
 func (w *Walk) may(s Set) bool {
-	return s.Len() < w.Evaluator.Head.Count() && s.And(w.Keep) == (Set{}) && (w.Legal == nil || w.Legal(s))
+	return s.Len() < w.Evaluator.Head.Count() && s.And(w.Keep) == (Set{})
 }
 
 // at gives the point of a mask.

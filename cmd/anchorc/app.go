@@ -76,6 +76,7 @@ func (t *tool) app() *cli.App {
 			t.prune(),
 			t.verify(),
 			t.evaluate(),
+			t.search(),
 			t.dump(),
 			t.demo(),
 			t.version(),

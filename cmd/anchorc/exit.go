@@ -19,6 +19,7 @@ import (
 	"anchorc/engine"
 	"anchorc/mask"
 	"anchorc/onnxir"
+	"anchorc/search"
 )
 
 // The exit statuses.
@@ -156,7 +157,7 @@ func statusOf(err error) int {
 		return statusInterrupted
 	case is(&verdict):
 		return verdict.status
-	case is(new(usageError)), is(new(*mask.Error)), is(new(*analyze.ShapeError)), is(new(*analyze.CountError)), is(new(*engine.NotFound)), is(new(*engine.LibraryError)), taken:
+	case is(new(usageError)), is(new(*mask.Error)), is(new(*analyze.ShapeError)), is(new(*analyze.CountError)), is(new(*engine.NotFound)), is(new(*engine.LibraryError)), is(new(*search.TaskError)), taken:
 		return statusUsage
 	case is(new(*onnxir.FileError)), is(new(*cocoeval.FormatError)), is(new(*fs.PathError)), is(new(*os.LinkError)), is(new(*os.SyscallError)), errors.Is(err, io.ErrUnexpectedEOF):
 		return statusUnreadable

@@ -31,6 +31,9 @@ func TestReadme(t *testing.T) {
 				continue
 			}
 		}
+		if strings.Contains(command, "MODEL") {
+			continue // the form of a command, for files of one's own
+		}
 		ran++
 		var out, errs bytes.Buffer
 		execute(context.Background(), strings.Fields(command), strings.NewReader(""), &out, &errs)

@@ -3,18 +3,34 @@ package main
 import (
 	"fmt"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"anchorc/search"
 )
 
 // busy shows, where standard error is a terminal, that work goes on: one line,
 // after a second. The function it gives takes the line away.
-func (t *tool) busy(what string) (done func()) {
+func (t *tool) busy(what string) (done func()) { return t.counting(what).done }
+
+// progress is a line on a terminal.
+type progress struct {
+	done  func()
+	start time.Time
+	count atomic.Value // text
+}
+
+// counting is busy, with a count.
+func (t *tool) counting(what string) *progress {
+	p := &progress{done: func() {}, start: time.Now()}
+	p.count.Store("")
 	f, ok := t.stderr.(*os.File)
 	if !ok {
-		return func() {}
+		return p
 	}
 	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return func() {}
+		return p
 	}
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -29,9 +45,27 @@ func (t *tool) busy(what string) (done func()) {
 				}
 				return
 			case <-tick.C:
-				fmt.Fprintf(f, "\r%s (%d s)\x1b[K", what, seconds)
+				fmt.Fprintf(f, "\r%s%s (%d s)\x1b[K", what, p.count.Load(), seconds)
 			}
 		}
 	}()
-	return func() { close(stop); <-stopped }
+	p.done = sync.OnceFunc(func() { close(stop); <-stopped })
+	return p
+}
+
+// of counts towards a total, and says how long the rest takes if it goes on so.
+func (p *progress) of(total int, unit string) func(int) {
+	return func(n int) {
+		left := search.Estimate(p.start, time.Now(), n, total)
+		p.count.Store(fmt.Sprintf(": %d of %d %s, %v left", n, total, unit, left))
+	}
+}
+
+// masks counts masks, towards a budget where there is one: else nobody knows how
+// many there will be.
+func (p *progress) masks(budget int) func(int) {
+	if budget > 0 {
+		return p.of(budget, "masks")
+	}
+	return func(n int) { p.count.Store(fmt.Sprintf(": %d masks", n)) }
 }

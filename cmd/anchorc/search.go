@@ -1,0 +1,356 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"anchorc/analyze"
+	"anchorc/cocoeval"
+	"anchorc/engine"
+	"anchorc/mask"
+	"anchorc/passes"
+	"anchorc/preprocess"
+	"anchorc/search"
+	"anchorc/verify"
+)
+
+func (t *tool) search() *cli.Command {
+	return &cli.Command{
+		Name:      "search",
+		Usage:     "find which anchors can go: masks on the front of accuracy against cost",
+		ArgsUsage: "MODEL --images DIR --annotations COCO.json -o OUT",
+		Flags: append(append([]cli.Flag{
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`OUT`, a new folder for pareto.json and masks"},
+			&cli.BoolFlag{Name: "force", Usage: "take the place of an earlier search's OUT", DisableDefaultText: true},
+			&cli.StringFlag{Name: "images", Usage: "`DIR` of images to measure on"},
+			&cli.StringFlag{Name: "annotations", Usage: "what is true of them: `PATH` of COCO's JSON, of a folder of VOC's XML, or of YOLO's text files"},
+			&cli.StringFlag{Name: "reference", Usage: "`self`: without annotations, what the unpruned detector finds is taken for true"},
+			&cli.StringFlag{Name: "candidates", Usage: "`FILE` of rows that something else computed, in place of running the model"},
+			&cli.StringFlag{Name: "strategy", Value: "best", Usage: "`best`, paper, exhaustive, layerwise or shared"},
+			&cli.StringFlag{Name: "objective", Value: "AP", Usage: "what is to stay high: `AP`, AP50 or AR100"},
+			&cli.StringFlag{Name: "cost", Value: "macs", Usage: "what is to go down: `macs` of the head, or boxes"},
+			&cli.Float64Flag{Name: "min-ap", Usage: "no mask below this `AP`"},
+			&cli.StringSliceFlag{Name: "floor", Usage: "no mask with which a class falls below an AP, `person=0.40`; may be repeated"},
+			&cli.StringFlag{Name: "keep-anchors", Usage: "anchors that stay: `L0A1,L3`"},
+			&cli.BoolFlag{Name: "same-count", Usage: "only masks that leave levels equally many anchors, or none", DisableDefaultText: true},
+			&cli.IntFlag{Name: "max-per-level", Usage: "only masks that leave each level at most `N` anchors"},
+			&cli.StringFlag{Name: "budget", Usage: "when to stop: `2000masks` or 10m"},
+			&cli.Float64Flag{Name: "holdout", Usage: "`SHARE` of images that masks are reported on and not chosen by, 0.3"},
+			&cli.Float64Flag{Name: "iou", Value: 0.45, Usage: "boxes of a class that overlap by more are suppressed"},
+			&cli.Float64Flag{Name: "score-threshold", Value: 0.05, Usage: "rows must score more"},
+			&cli.IntFlag{Name: "max-detections", Value: 100, Usage: "detections of an image, at most"},
+			&cli.StringFlag{Name: "background", Usage: "which class column is no class: `first`, last or none (default: first under a softmax)"},
+			shapeFlag(), anchorsFlag()}, engineFlags("onnxruntime")...), preprocessFlags()...),
+		Action: func(c *cli.Context) error {
+			files, err := operands(c, "MODEL")
+			if err != nil {
+				return err
+			}
+			return t.searchFile(c, files[0])
+		},
+	}
+}
+
+func (t *tool) searchFile(c *cli.Context, path string) error {
+	out := c.String("output")
+	if out == "" {
+		return usageError("where should the masks go? give -o OUT, a new folder")
+	}
+	if err := isFolder(filepath.Dir(out)); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(out); err == nil && !c.Bool("force") {
+		return at(out, usageError("output is there already; choose another, or give --force"))
+	}
+	task, limit, err := taskOf(c)
+	if err != nil {
+		return err
+	}
+	o, err := analysis(c)
+	if err != nil {
+		return err
+	}
+	m, err := open(path)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	d, err := analyze.Analyze(c.Context, m, o)
+	if err != nil {
+		return about(err, path, "")
+	}
+	if text := c.String("keep-anchors"); text != "" {
+		ids, err := mask.ParseIDs(text)
+		if err != nil {
+			return at("--keep-anchors", err)
+		}
+		keep, err := ids.Resolve(d.Count(), "", "")
+		if err != nil {
+			return at("--keep-anchors", err)
+		}
+		n := 0
+		for _, level := range keep {
+			for _, k := range level {
+				if k {
+					task.Keep = task.Keep.With(n)
+				}
+				n++
+			}
+		}
+	}
+	head := search.HeadOf(d)
+	rules := search.Rules{IoU: c.Float64("iou"), Score: c.Float64("score-threshold"), Max: c.Int("max-detections")}
+	set, candidates, reference, err := t.material(c, d, head, rules)
+	if err != nil {
+		return err
+	}
+	ctx := c.Context
+	if limit > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, limit)
+		defer stop()
+	}
+	progress := t.counting("searching")
+	task.Watch = progress.masks(task.Budget)
+	r, err := task.Run(ctx, head, set, candidates, rules)
+	progress.done()
+	var bad *search.TaskError
+	switch {
+	case errors.As(err, &bad):
+		return usageError(bad.What)
+	case err != nil:
+		return at(path, err)
+	}
+	sum, err := m.SHA256()
+	if err != nil {
+		return at(path, err)
+	}
+	report := r.Report(head, map[string]any{
+		"anchorc": passes.Version, "model": "sha256:" + sum, "reference": reference, "images": len(set.Images), "strategy": task.Strategy, "objective": task.Objective, "cost": task.Cost,
+		"min_ap": task.MinAP, "floors": task.Floors, "same_count": task.SameCount, "max_per_level": task.MaxPerLevel, "holdout": task.Holdout,
+		"iou": rules.IoU, "score_threshold": rules.Score, "max_detections": rules.Max, "masks": r.Masks, "complete": r.Ended == nil,
+	})
+	if err := report.Save(out, d.Head.Fingerprint, c.Bool("force")); err != nil {
+		return at(out, err)
+	}
+	showSearched(t.stdout, report, r, reference, out)
+	if errors.Is(r.Ended, context.Canceled) {
+		return &verdictError{statusInterrupted, "interrupted; " + out + " has what was found until then"}
+	}
+	return nil
+}
+
+// taskOf reads the flags that say what is sought.
+func taskOf(c *cli.Context) (search.Task, time.Duration, error) {
+	t := search.Task{Strategy: c.String("strategy"), Objective: c.String("objective"), Cost: c.String("cost"), MinAP: c.Float64("min-ap"),
+		SameCount: c.Bool("same-count"), MaxPerLevel: c.Int("max-per-level"), Holdout: c.Float64("holdout"), Floors: map[string]float64{}}
+	for _, text := range c.StringSlice("floor") {
+		i := strings.LastIndexByte(text, '=')
+		x, err := strconv.ParseFloat(text[i+1:], 64)
+		if i <= 0 || err != nil {
+			return t, 0, at("--floor", usageError(fmt.Sprintf("%q is no class and AP; write it like person=0.40", text)))
+		}
+		t.Floors[text[:i]] = x
+	}
+	if t.Holdout < 0 || t.Holdout >= 1 {
+		return t, 0, at("--holdout", usageError("a share of images lies between 0 and 1"))
+	}
+	budget := c.String("budget")
+	if number, ok := strings.CutSuffix(budget, "masks"); ok {
+		n, err := strconv.Atoi(strings.TrimSpace(number))
+		if err != nil || n < 1 {
+			return t, 0, at("--budget", usageError(fmt.Sprintf("%q is no budget; write it like 2000masks or 10m", budget)))
+		}
+		t.Budget = n
+		return t, 0, nil
+	}
+	if budget == "" {
+		return t, 0, nil
+	}
+	limit, err := time.ParseDuration(budget)
+	if err != nil || limit <= 0 {
+		return t, 0, at("--budget", usageError(fmt.Sprintf("%q is no budget; write it like 2000masks or 10m", budget)))
+	}
+	return t, limit, nil
+}
+
+// material gives what masks are measured on: truths and candidates, and what the
+// truths are.
+func (t *tool) material(c *cli.Context, d *analyze.Detector, head *search.Head, rules search.Rules) (*cocoeval.Dataset, []search.Candidates, string, error) {
+	images, annotations, given := c.String("images"), c.String("annotations"), c.String("candidates")
+	self := c.String("reference") == "self"
+	switch {
+	case c.IsSet("reference") && !self:
+		return nil, nil, "", at("--reference", usageError("it is self, or left out"))
+	case self == (annotations != ""):
+		return nil, nil, "", usageError("what is true of the images? give either --annotations PATH or --reference self")
+	case (given == "") == (images == "") && given != "":
+		return nil, nil, "", usageError("both --images and --candidates are given; leave one")
+	case given == "" && images == "":
+		return nil, nil, "", usageError("what is measured on? give --images DIR, or --candidates FILE")
+	}
+	var paths []string
+	var err error
+	if images != "" {
+		if paths, err = preprocess.Images(images); err != nil {
+			return nil, nil, "", at(images, err)
+		}
+		if len(paths) == 0 {
+			return nil, nil, "", at(images, usageError("the folder holds no images (png, jpeg, webp, bmp, gif)"))
+		}
+	}
+	var set *cocoeval.Dataset
+	if !self {
+		if set, err = search.Annotations(annotations, paths); err != nil {
+			return nil, nil, "", at(annotations, err)
+		}
+		if len(set.Images) == 0 {
+			return nil, nil, "", at(annotations, usageError("no image is annotated"))
+		}
+	}
+	var candidates []search.Candidates
+	if given != "" {
+		if candidates, err = readFile(given, func(r io.Reader) ([]search.Candidates, error) { return search.ReadCandidates(r, head.Count()) }); err != nil {
+			return nil, nil, "", err
+		}
+		if self {
+			set = plainSet(candidates)
+		}
+	} else {
+		if set, candidates, err = t.detect(c, d, set, paths, rules); err != nil {
+			return nil, nil, "", err
+		}
+	}
+	if !self {
+		return set, candidates, annotations, nil
+	}
+	e, err := search.NewEvaluator(head, set, candidates, rules)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	const sure = 0.3
+	for _, x := range e.Detections(sure) {
+		set.Truths = append(set.Truths, cocoeval.Truth{Image: x.Image, Category: x.Category, Box: x.Box, Area: x.Box.Area()})
+	}
+	if len(set.Truths) == 0 {
+		return nil, nil, "", usageError(fmt.Sprintf("the unpruned detector finds nothing above %v to compare with", sure))
+	}
+	return set, candidates, "self", nil
+}
+
+// plainSet is the images and classes of candidates, without truths.
+func plainSet(candidates []search.Candidates) *cocoeval.Dataset {
+	set := &cocoeval.Dataset{}
+	most := -1
+	for _, c := range candidates {
+		set.Images = append(set.Images, cocoeval.Image{ID: c.Image})
+		for _, r := range c.Rows {
+			most = max(most, r.Class)
+		}
+	}
+	for i := range most + 1 {
+		set.Categories = append(set.Categories, cocoeval.Category{ID: int64(i), Name: fmt.Sprint("class ", i)})
+	}
+	return set
+}
+
+// detect runs the model over the images that are annotated, or all of them.
+func (t *tool) detect(c *cli.Context, d *analyze.Detector, set *cocoeval.Dataset, paths []string, rules search.Rules) (*cocoeval.Dataset, []search.Candidates, error) {
+	r, err := search.NewReader(d, search.Background(c.String("background")))
+	if err != nil {
+		return nil, nil, err
+	}
+	spec, err := t.preprocessing(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	var pictures []search.Picture
+	if set == nil {
+		set = &cocoeval.Dataset{}
+		for i := range r.Classes() {
+			set.Categories = append(set.Categories, cocoeval.Category{ID: int64(i), Name: fmt.Sprint("class ", i)})
+		}
+		for i, path := range paths {
+			set.Images = append(set.Images, cocoeval.Image{ID: int64(i + 1), File: filepath.Base(path)})
+		}
+	}
+	if r.Classes() != len(set.Categories) {
+		return nil, nil, usageError(fmt.Sprintf("the model tells %d classes apart, and the annotations %d; class k must be the k-th category by id (--background says which column is none)", r.Classes(), len(set.Categories)))
+	}
+	byName := map[string]string{}
+	for _, path := range paths {
+		byName[filepath.Base(path)] = path
+	}
+	missing := 0
+	var there []cocoeval.Image
+	for _, image := range set.Images {
+		path, ok := byName[filepath.Base(image.File)]
+		if !ok {
+			missing++
+			continue
+		}
+		there = append(there, image)
+		pictures = append(pictures, search.Picture{ID: image.ID, Path: path})
+	}
+	if len(there) == 0 {
+		return nil, nil, usageError("none of the annotated images is in the folder")
+	}
+	if missing > 0 {
+		fmt.Fprintf(t.stderr, "warning: %d of %d annotated images are not in the folder, and are left out\n", missing, len(set.Images))
+	}
+	set.Images = there
+	var runs verify.Engine
+	asked := c.StringSlice("engine")
+	switch {
+	case len(asked) == 1 && asked[0] == "interp":
+		runs = engine.Interpreter(passes.Version)
+	case len(asked) == 0 || len(asked) == 1 && asked[0] == "onnxruntime":
+		if runs, err = engine.ONNXRuntime(c.Context, c.String("onnxruntime")); err != nil {
+			return nil, nil, fmt.Errorf("images are run in ONNX Runtime: %w; --engine interp does without", err)
+		}
+	default:
+		return nil, nil, at("--engine", usageError("one engine runs the images: onnxruntime or interp"))
+	}
+	progress := t.counting("detecting")
+	candidates, err := search.Detect(c.Context, runs, r, pictures, spec, rules.Score, progress.of(len(pictures), "images"))
+	progress.done()
+	return set, candidates, err
+}
+
+// showSearched says in ten lines what was found.
+func showSearched(w io.Writer, r *search.Report, found *search.Result, reference, out string) {
+	against := "annotations " + reference
+	if reference == "self" {
+		against = "the unpruned detector's own detections, not the truth"
+	}
+	fmt.Fprintf(w, "%d masks tried; measured against %s\n", found.Masks, against)
+	t := &table{}
+	t.row("", "AP", "AP50", "MACs of the head", "boxes", "mask")
+	line := func(name string, p search.ReportPoint) {
+		held := ""
+		if p.Holdout != nil {
+			held = fmt.Sprintf(" (held out %.4f)", p.Holdout.AP)
+		}
+		if p.Noise != nil && p.Noise.Within {
+			held += " within noise"
+		}
+		t.row(name, figure(p.AP), figure(p.AP50), p.HeadMACs, p.Boxes, p.Mask+held)
+	}
+	line("unpruned", r.Baseline)
+	const most = 7
+	n := len(r.Front)
+	for i := range min(n, most) {
+		line("", r.Front[i*(n-1)/max(min(n, most)-1, 1)])
+	}
+	t.write(w, "  ")
+	fmt.Fprintf(w, "wrote %s: %d masks on the front\n", out, n)
+}
