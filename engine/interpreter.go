@@ -11,7 +11,7 @@ import (
 
 // Interpreter is our own interpreter, of that version.
 func Interpreter(version string) verify.Engine {
-	return verify.Engine{Name: "anchorc", Version: version,
+	return verify.Engine{Name: "interp", Version: version,
 		Open: func(_ context.Context, m *onnxir.Model) (verify.Runner, error) { return interpreted{m}, nil }}
 }
 

@@ -75,7 +75,14 @@ func (s *statement) judge(ctx context.Context, original, candidate *onnxir.Model
 			claims = append(claims, claim(other, s.removed))
 		}
 	}
-	report, err := verify.Check(ctx, original, candidate, claims, verify.Options{Mode: o.Verify, Version: Version, Engines: o.Engines, Samples: o.Samples})
+	vo := verify.Options{Mode: o.Verify, Version: Version, Engines: o.Engines}
+	if o.Samples != nil {
+		var err error
+		if vo.Samples, err = o.Samples(s.inputs); err != nil {
+			return nil, err
+		}
+	}
+	report, err := verify.Check(ctx, original, candidate, claims, vo)
 	if err != nil {
 		return nil, err
 	}

@@ -18,9 +18,10 @@ const Version = "0.1.0"
 type Options struct {
 	Analyze analyze.Options
 	Verify  verify.Mode
-	// Engines run both models beside our interpreter, on Samples.
+	// Engines run both models beside our interpreter.
 	Engines []verify.Engine
-	Samples []verify.Sample
+	// Samples, if not nil, gives what they run whole models on.
+	Samples func(inputs []analyze.Input) ([]verify.Sample, error)
 	// Watch, if not nil, sees the model after every pass.
 	Watch func(Step)
 }

@@ -7,6 +7,7 @@ import (
 	_ "image/gif"  // register what images may be
 	_ "image/jpeg" // likewise
 	_ "image/png"  // likewise
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -48,7 +49,7 @@ func Open(path string) (image.Image, error) {
 	defer f.Close()
 	m, _, err := image.Decode(f)
 	if err != nil {
-		return nil, fmt.Errorf("%s is no image that can be decoded: %w", path, err)
+		return nil, &fs.PathError{Op: "decode", Path: path, Err: fmt.Errorf("is no image that can be decoded: %w", err)}
 	}
 	return m, nil
 }

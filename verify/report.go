@@ -48,6 +48,8 @@ type Report struct {
 	FirstDifference *Difference `json:"first_difference"`
 	// Unknown names the nodes because of which hashes could not decide.
 	Unknown []string `json:"unknown"`
+	// Samples is how many inputs whole models were run on.
+	Samples int `json:"samples"`
 	// NotCovered lists what engines lack, which speaks for nothing.
 	NotCovered []string `json:"not_covered"`
 	// Rounding says, for people, where an engine rounds otherwise in the candidate,

@@ -53,6 +53,7 @@ func Check(ctx context.Context, original, candidate *onnxir.Model, claims []Clai
 			r.Engines = append(r.Engines, EngineInfo{e.Name, e.Version})
 		}
 		j.engines, j.samples = o.Engines, o.Samples
+		r.Samples = len(o.Samples)
 	}
 	a, b := newSide(original), newSide(candidate)
 	for i := range claims {

@@ -192,6 +192,8 @@ func open(path string) (*onnxir.Model, error) {
 // about says whether an error is about the model, the mask or a flag.
 func about(err error, model, maskName string) error {
 	switch {
+	case errors.As(err, new(*placed)):
+		return err
 	case errors.As(err, new(*mask.Error)):
 		return at(maskName, err)
 	case errors.As(err, new(*analyze.CountError)):

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"anchorc/engine"
 	"anchorc/passes"
 	"anchorc/verify"
 )
@@ -16,7 +17,7 @@ func (t *tool) verify() *cli.Command {
 		Name:      "verify",
 		Usage:     "prove that a candidate computes the rows that a mask leaves of the original, or show where it does not",
 		ArgsUsage: "ORIGINAL CANDIDATE --mask MASK",
-		Flags:     append(append(maskFlags(), jsonFlag(), shapeFlag(), anchorsFlag()), engineFlags("interp, and onnxruntime where it is found")...),
+		Flags:     append(append(maskFlags(), jsonFlag(), shapeFlag(), anchorsFlag()), append(append(engineFlags("interp, and onnxruntime where it is found"), sampleFlags()...), preprocessFlags()...)...),
 		Action: func(c *cli.Context) error {
 			files, err := operands(c, "ORIGINAL", "CANDIDATE")
 			if err != nil {
@@ -28,6 +29,12 @@ func (t *tool) verify() *cli.Command {
 			}
 			if o.Engines, err = engines(c, true); err != nil {
 				return err
+			}
+			if o.Samples, err = t.samples(c); err != nil {
+				return err
+			}
+			if o.Samples != nil && len(o.Engines) == 0 {
+				o.Engines = append(o.Engines, engine.Interpreter(passes.Version))
 			}
 			mk, maskName, err := t.readMask(c)
 			if err != nil {
@@ -107,6 +114,9 @@ func showVerified(w io.Writer, r *verify.Report) {
 			names = append(names, e.Name+" "+e.Version)
 		}
 		fmt.Fprintf(w, "  engines: %s\n", strings.Join(names, ", "))
+	}
+	if r.Samples > 0 {
+		fmt.Fprintf(w, "  whole models run on %d inputs\n", r.Samples)
 	}
 	for _, text := range r.Rounding {
 		fmt.Fprintf(w, "  %s\n", text)

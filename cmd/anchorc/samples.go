@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"anchorc/analyze"
+	"anchorc/onnxir"
+	"anchorc/onnxir/interp"
+	"anchorc/preprocess"
+	"anchorc/verify"
+)
+
+// sampleFlags say what whole models are run on.
+func sampleFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "images", Usage: "`DIR` of images that whole models are run on"},
+		&cli.StringFlag{Name: "inputs", Usage: "`PATH` of recorded inputs that whole models are run on: npz, npy or TensorProto files, or a folder"},
+	}
+}
+
+// samples gives what makes the samples that the flags ask for, or nil.
+func (t *tool) samples(c *cli.Context) (func([]analyze.Input) ([]verify.Sample, error), error) {
+	images, recorded := c.String("images"), c.String("inputs")
+	switch {
+	case images != "" && recorded != "":
+		return nil, usageError("both --images and --inputs are given; leave one")
+	case recorded != "":
+		return func(inputs []analyze.Input) ([]verify.Sample, error) {
+			values, shapes := asValues(inputs)
+			list, err := preprocess.Recorded(recorded, values)
+			switch {
+			case errors.As(err, new(*fs.PathError)), errors.As(err, new(*onnxir.FileError)):
+				return nil, at("--inputs", err)
+			case err != nil:
+				return nil, at("--inputs", usageError(err.Error()))
+			}
+			var out []verify.Sample
+			for _, r := range list {
+				if err := preprocess.Fits(r.Inputs, values, shapes); err != nil {
+					return nil, at(r.Path, usageError(err.Error()))
+				}
+				out = append(out, verify.Sample{Name: r.Path, Inputs: r.Inputs})
+			}
+			return out, nil
+		}, nil
+	case images == "":
+		return nil, nil
+	}
+	paths, err := preprocess.Images(images)
+	if err != nil {
+		return nil, at(images, err)
+	}
+	if len(paths) == 0 {
+		return nil, at(images, usageError("the folder holds no images (png, jpeg, webp, bmp, gif)"))
+	}
+	spec, err := t.preprocessing(c)
+	if err != nil {
+		return nil, err
+	}
+	return func(inputs []analyze.Input) ([]verify.Sample, error) {
+		if len(inputs) != 1 {
+			return nil, at("--images", usageError(fmt.Sprintf("the model has %d inputs, and images feed one; give --inputs", len(inputs))))
+		}
+		var out []verify.Sample
+		for _, path := range paths {
+			image, err := preprocess.Open(path)
+			if err != nil {
+				return nil, at(path, err)
+			}
+			x, _, err := spec.Apply(image, inputs[0].Shape, inputs[0].DType)
+			if err != nil {
+				return nil, at("--images", usageError(err.Error()))
+			}
+			out = append(out, verify.Sample{Name: filepath.Base(path), Inputs: map[string]*interp.Value{inputs[0].Name: x}})
+		}
+		return out, nil
+	}, nil
+}
+
+// asValues gives inputs as values of a graph, and their shapes.
+func asValues(inputs []analyze.Input) ([]*onnxir.Value, map[string][]int) {
+	g := onnxir.NewGraph("", nil)
+	shapes := map[string][]int{}
+	var values []*onnxir.Value
+	for _, in := range inputs {
+		values = append(values, g.AddInput(in.Name, &onnxir.Type{DType: in.DType}))
+		shapes[in.Name] = in.Shape
+	}
+	return values, shapes
+}
