@@ -59,6 +59,9 @@ type Head struct {
 type Level struct {
 	Stride        int // rounded label: input pixels per cell
 	Height, Width int // of the grid, in cells
+	// StepY and StepX are how many input pixels boxes move from cell to cell; 0
+	// where the graph has no table, or the grid no neighbours.
+	StepY, StepX float64
 	// MACs is for the whole level; FixedMACs the part that stays while any
 	// anchor does: towers, depthwise convolutions, maps that belong to the cell.
 	// CellMACs is the part of those that stays even without any: the cell's maps
@@ -74,8 +77,11 @@ type Anchor struct {
 	// Width and Height are the box at zero head output, in input pixels; nil
 	// where the graph has no table.
 	Width, Height *float64
-	Boxes         int64 // predicted by this anchor: cells of the level
-	MACs          int64 // that go with it
+	// CentreX and CentreY are where its centre lies in a cell at zero head output,
+	// in cells: 0.5 is the middle; nil where the graph has no table.
+	CentreX, CentreY *float64
+	Boxes            int64 // predicted by this anchor: cells of the level
+	MACs             int64 // that go with it
 }
 
 // ID is the anchor's name, such as "L1A3".

@@ -67,6 +67,9 @@ func inputs(m *onnxir.Model, given map[string][]int) ([]Input, bool, error) {
 	return list, symbolic, nil
 }
 
+// ImageSize is the height and width of the image that the model takes, or 0.
+func (d *Detector) ImageSize() (height, width int) { return imageSize(d.Inputs) }
+
 // imageSize gives height and width of the image input, in pixels, or zeros.
 func imageSize(list []Input) (height, width int) {
 	for _, in := range list {

@@ -100,33 +100,39 @@ func (d *Detector) readTable(o *Output, shape []int, numbers []float64, hasBox f
 	if form == nil {
 		return false
 	}
-	type size struct{ w, h float64 }
+	type size struct{ w, h, x, y float64 }
 	sizes := map[[2]int]size{}
 	for _, l := range o.Levels {
-		level := d.Head.Levels[l]
+		level := &d.Head.Levels[l]
+		stepX, stepY := float64(width)/float64(level.Width), float64(height)/float64(level.Height)
+		if dx, dy := form.steps(r, l, level); dx > 0 && dy > 0 {
+			level.StepX, level.StepY = dx, dy
+			stepX, stepY = dx, dy
+		}
 		for a := range level.Anchors {
 			c, ok := r.columns(Slot{l, a, level.Height / 2, level.Width / 2})
 			if !ok {
 				return false
 			}
 			c = c[form.first : form.first+4]
-			w, h := c[2], c[3]
+			x, y, w, h := c[0], c[1], c[2], c[3]
 			if form.corners {
-				w, h = c[2]-c[0], c[3]-c[1]
+				x, y, w, h = (c[0]+c[2])/2, (c[1]+c[3])/2, c[2]-c[0], c[3]-c[1]
 			}
 			if form.yFirst {
-				w, h = h, w
+				x, y, w, h = y, x, h, w
 			}
+			x, y = x*form.pixelsX/stepX-float64(level.Width/2), y*form.pixelsY/stepY-float64(level.Height/2)
 			w, h = w*form.pixelsX, h*form.pixelsY
 			if !(w > 0) || !(h > 0) || math.IsInf(w, 0) || math.IsInf(h, 0) {
 				return false
 			}
-			sizes[[2]int{l, a}] = size{w, h}
+			sizes[[2]int{l, a}] = size{w, h, x, y}
 		}
 	}
 	for at, s := range sizes {
 		anchor := &d.Head.Levels[at[0]].Anchors[at[1]]
-		anchor.Width, anchor.Height = &s.w, &s.h
+		anchor.Width, anchor.Height, anchor.CentreX, anchor.CentreY = &s.w, &s.h, &s.x, &s.y
 	}
 	d.Units = form.units
 	if !o.Constant {
@@ -183,6 +189,26 @@ func (d *Detector) boxForm(o *Output, r *rowReader, height, width float64, hasBo
 		return nil
 	}
 	return nil
+}
+
+// steps gives how many pixels the boxes of a level's first anchor move from cell to
+// cell, or zeros.
+func (f *boxForm) steps(r *rowReader, l int, level *Level) (dx, dy float64) {
+	if level.Height < 2 || level.Width < 2 || len(level.Anchors) == 0 {
+		return 0, 0
+	}
+	y, x := level.Height/2-1, level.Width/2-1
+	here, ok1 := r.columns(Slot{l, 0, y, x})
+	right, ok2 := r.columns(Slot{l, 0, y, x + 1})
+	below, ok3 := r.columns(Slot{l, 0, y + 1, x})
+	if !ok1 || !ok2 || !ok3 {
+		return 0, 0
+	}
+	cx, cy := f.first, f.first+1
+	if f.yFirst {
+		cx, cy = cy, cx
+	}
+	return math.Abs(right[cx]-here[cx]) * f.pixelsX, math.Abs(below[cy]-here[cy]) * f.pixelsY
 }
 
 // unit tells pixels, fractions and cells apart by the distance of neighbouring

@@ -77,6 +77,7 @@ func (t *tool) app() *cli.App {
 			t.verify(),
 			t.evaluate(),
 			t.search(),
+			t.anchors(),
 			t.dump(),
 			t.demo(),
 			t.version(),
