@@ -19,6 +19,9 @@ type Claim struct {
 	Outputs []OutputClaim
 	// Dropped names the outputs that lost all they held, and are gone.
 	Dropped []string
+	// Cut says that the candidate ends early: Outputs are values of the original,
+	// in the order of the candidate's outputs, and nothing is said of others.
+	Cut bool
 	// Place, if not nil, says what an element of an original's output is, given
 	// its index on each axis.
 	Place func(output string, index []int) Place
@@ -33,9 +36,10 @@ type ConvClaim struct {
 // OutputClaim is an output of the original and what of it stays.
 type OutputClaim struct {
 	Name  string
-	Whole bool  // all of it does: it carries no anchors
-	Axis  int   // otherwise, these indices along this axis
-	Keep  []int // rising
+	As    string // the candidate's name for it; "": the same
+	Whole bool   // all of it does: it carries no anchors
+	Axis  int    // otherwise, these indices along this axis
+	Keep  []int  // rising
 }
 
 // Place is where an element of an output stands in terms of anchors; -1 where
@@ -74,6 +78,14 @@ func (c *Claim) place(output string, index []int) Place {
 
 // removed reports whether a convolution of the original keeps nothing.
 func (c *ConvClaim) removed() bool { return len(c.Keep) == 0 }
+
+// inCandidate is what the candidate calls the output.
+func (o *OutputClaim) inCandidate() string {
+	if o.As != "" {
+		return o.As
+	}
+	return o.Name
+}
 
 // keptShape is the shape of what stays of an output of that shape.
 func (o *OutputClaim) keptShape(shape []int) ([]int, error) {

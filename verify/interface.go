@@ -15,7 +15,7 @@ func (c *comparison) lookUp() error {
 	for i := range c.claim.Outputs {
 		o := &c.claim.Outputs[i]
 		v := g.Value(o.Name)
-		if v == nil || !v.IsOutput || claimed[o.Name] {
+		if v == nil || !v.IsOutput && !c.claim.Cut || claimed[o.Name] {
 			return fmt.Errorf("the claim names output %q, which the original does not have, or names it twice", o.Name)
 		}
 		claimed[o.Name] = true
@@ -42,7 +42,7 @@ func (c *comparison) lookUp() error {
 		claimed[name] = true
 	}
 	for _, v := range g.Outputs {
-		if !claimed[v.Name] {
+		if !claimed[v.Name] && !c.claim.Cut {
 			return fmt.Errorf("the claim says nothing of output %q", v.Name)
 		}
 	}
@@ -76,8 +76,13 @@ func (j *judge) interfaces(c *comparison) bool {
 	}
 	var want, got []string
 	for _, v := range a.Graph.Outputs {
-		if !slices.Contains(c.claim.Dropped, v.Name) {
+		if !slices.Contains(c.claim.Dropped, v.Name) && !c.claim.Cut {
 			want = append(want, v.Name)
+		}
+	}
+	for i := range c.claim.Outputs {
+		if c.claim.Cut {
+			want = append(want, c.claim.Outputs[i].inCandidate())
 		}
 	}
 	for _, v := range b.Graph.Outputs {
@@ -91,7 +96,7 @@ func (j *judge) interfaces(c *comparison) bool {
 	c.candidate.outputs = nil
 	for i := range c.claim.Outputs {
 		o := &c.claim.Outputs[i]
-		v := b.Graph.Value(o.Name)
+		v := b.Graph.Value(o.inCandidate())
 		c.candidate.outputs = append(c.candidate.outputs, v)
 		e := c.candidate.exprs[v]
 		if e == nil || e.Shape == nil {

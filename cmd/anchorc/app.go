@@ -78,6 +78,7 @@ func (t *tool) app() *cli.App {
 			t.evaluate(),
 			t.search(),
 			t.anchors(),
+			t.cut(),
 			t.dump(),
 			t.demo(),
 			t.version(),
