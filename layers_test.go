@@ -16,11 +16,12 @@ var layers = []struct {
 	name string
 	may  string
 }{
-	{"cmd/anchorc", "anchors search preprocess cocoeval engine passes rewrite analyze mask verify onnxir/interp onnxir testmodels"},
+	{"cmd/anchorc", "golden anchors search preprocess cocoeval engine passes rewrite analyze mask verify onnxir/interp onnxir testmodels"},
 	{"passes", "rewrite analyze mask verify onnxir/interp onnxir"},
 	{"rewrite", "analyze onnxir/interp onnxir"},
 	{"analyze", "onnxir/interp onnxir"},
 	{"mask", ""},
+	{"golden", "verify onnxir/interp onnxir"},
 	{"anchors", "analyze"},
 	{"search", "analyze preprocess cocoeval verify onnxir/interp onnxir"},
 	{"preprocess", "onnxir/interp onnxir"},

@@ -112,7 +112,7 @@ func openSession(ctx context.Context, m *onnxir.Model) (verify.Runner, error) {
 		inputs = append(inputs, v.Name)
 	}
 	if s.run, err = ort.NewDynamicAdvancedSession(path, inputs, names, options); err != nil {
-		return nil, notAccepted(err)
+		return nil, notAccepted(err, path)
 	}
 	return s, nil
 }
@@ -169,8 +169,8 @@ func isScalar(v *onnxir.Value) bool {
 
 // notAccepted is what the runtime says against a model, in one line: an operator
 // that it lacks is no fault of the model.
-func notAccepted(err error) error {
-	text := strings.Join(strings.Fields(err.Error()), " ")
+func notAccepted(err error, path string) error {
+	text := strings.ReplaceAll(strings.Join(strings.Fields(err.Error()), " "), path, "it")
 	if strings.Contains(text, "NOT_IMPLEMENTED") || strings.Contains(text, "Could not find an implementation") ||
 		strings.Contains(text, "is not a registered function/op") {
 		return &verify.NotCovered{Engine: "onnxruntime", What: text}

@@ -2,6 +2,8 @@ package passes
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -101,10 +103,8 @@ func claim(d *analyze.Detector, removed [][]bool) verify.Claim {
 	for _, k := range s.Convs {
 		c.Convs = append(c.Convs, verify.ConvClaim{Node: k.Node, Keep: k.Keep})
 	}
-	outputs := map[string]*analyze.Output{}
 	for _, k := range s.Outputs {
 		name := k.Output.Value.Name
-		outputs[name] = k.Output
 		switch {
 		case k.Keep == nil:
 			c.Outputs = append(c.Outputs, verify.OutputClaim{Name: name, Whole: true})
@@ -114,7 +114,17 @@ func claim(d *analyze.Detector, removed [][]bool) verify.Claim {
 			c.Outputs = append(c.Outputs, verify.OutputClaim{Name: name, Axis: k.Axis, Keep: k.Keep})
 		}
 	}
-	c.Place = func(output string, index []int) verify.Place {
+	c.Place = Place(d)
+	return c
+}
+
+// Place gives what says of an element of an output where it stands among anchors.
+func Place(d *analyze.Detector) func(output string, index []int) verify.Place {
+	outputs := map[string]*analyze.Output{}
+	for i := range d.Outputs {
+		outputs[d.Outputs[i].Value.Name] = &d.Outputs[i]
+	}
+	return func(output string, index []int) verify.Place {
 		o := outputs[output]
 		p := verify.Place{Level: -1, Anchor: -1, Y: -1, X: -1, Column: -1}
 		if o == nil || o.Slots == nil || o.Axis >= len(index) || index[o.Axis] >= len(o.Slots) {
@@ -127,7 +137,6 @@ func claim(d *analyze.Detector, removed [][]bool) verify.Claim {
 		}
 		return p
 	}
-	return c
 }
 
 // otherShapes gives other sizes to symbolic dimensions: a batch of two, and
@@ -204,6 +213,25 @@ func (r *Result) verify(ctx context.Context, candidate *onnxir.Model) error {
 		return &VerdictError{report}
 	}
 	return nil
+}
+
+// IsAt reports whether the file at path is what Write would make of it, without
+// verifying it again: the same input, mask and version give the same bytes.
+func (r *Result) IsAt(path string) (bool, error) {
+	there, err := onnxir.Open(path)
+	if err != nil {
+		return false, nil // it is not there, or something else, which is overwritten
+	}
+	defer there.Close()
+	is, err := there.SHA256()
+	if err != nil {
+		return false, err
+	}
+	hash := sha256.New()
+	if r.Report.After.Bytes, err = r.Model.WriteTo(hash); err != nil {
+		return false, err
+	}
+	return hex.EncodeToString(hash.Sum(nil)) == is, nil
 }
 
 // Write writes the result to path, entirely or not at all, and fills in the

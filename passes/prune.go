@@ -36,6 +36,12 @@ type Result struct {
 	options   Options
 }
 
+// Outputs gives the outputs of the original that stay, and what of them.
+func (r *Result) Outputs() []verify.OutputClaim { return r.statement.claim.Outputs }
+
+// Inputs gives the inputs that the analysis ran at.
+func (r *Result) Inputs() []analyze.Input { return r.statement.inputs }
+
 // pruning is what passes work on.
 type pruning struct {
 	model     *onnxir.Model // changed in place

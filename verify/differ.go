@@ -78,7 +78,7 @@ func differ(a, b *interp.Value, axis int, keep []int) (difference, error) {
 		if err != nil {
 			return d, err
 		}
-		ulp := ulpOf(a.DType)
+		ulp := ULPs(a.DType)
 		each(func(i, j, n int) {
 			for k := range n {
 				if p, q := p[i+k], q[j+k]; p != q && (p == p || q == q) {
@@ -97,14 +97,17 @@ func differ(a, b *interp.Value, axis int, keep []int) (difference, error) {
 	return d, nil
 }
 
-// ulpOf gives the distance of two numbers of a type in units in the last
+// ULPs gives the distance of two numbers of a type in units in the last
 // place; for integers it is their difference.
-func ulpOf(d onnxir.DType) func(p, q float64) int64 {
+func ULPs(d onnxir.DType) func(p, q float64) int64 {
 	switch d {
 	case onnxir.Double:
 		return func(p, q float64) int64 {
 			return apart(ordered(int64(math.Float64bits(p)), 64), ordered(int64(math.Float64bits(q)), 64))
 		}
+	case onnxir.Float:
+		bits := func(x float64) int64 { return ordered(int64(math.Float32bits(float32(x))), 32) }
+		return func(p, q float64) int64 { return apart(bits(p), bits(q)) }
 	case onnxir.Float16:
 		bits := func(x float64) int64 { return ordered(int64(onnxir.NewF16(float32(x))), 16) }
 		return func(p, q float64) int64 { return apart(bits(p), bits(q)) }

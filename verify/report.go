@@ -19,6 +19,9 @@ const (
 	Refuted Verdict = "refuted"
 	// Unknown: neither.
 	Unknown Verdict = "unknown"
+	// Matched: nothing was proved, and what was recorded came out again, within
+	// tolerances.
+	Matched Verdict = "matched"
 	// NotAsked: no proof was asked for, and nothing refuted the claim.
 	NotAsked Verdict = "none"
 )

@@ -79,6 +79,8 @@ func (t *tool) app() *cli.App {
 			t.search(),
 			t.anchors(),
 			t.cut(),
+			t.golden(),
+			t.explain(),
 			t.dump(),
 			t.demo(),
 			t.version(),

@@ -29,13 +29,14 @@ func (t *tool) prune() *cli.Command {
 			&cli.StringFlag{Name: "verify", Value: string(verify.All), Usage: "how the result is checked before it is written: `all`, proof, numbers or none"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "do all but write the model", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "force", Usage: "overwrite OUT where it is there", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "if-changed", Usage: "do nothing where OUT is what would be written; else overwrite it", DisableDefaultText: true},
 			shapeFlag(), anchorsFlag()), engineFlags("interp")...),
 		Action: func(c *cli.Context) error {
 			files, err := operands(c, "IN")
 			if err != nil {
 				return err
 			}
-			p := pruning{in: files[0], out: c.String("output"), report: c.String("report"), dryRun: c.Bool("dry-run"), force: c.Bool("force")}
+			p := pruning{in: files[0], out: c.String("output"), report: c.String("report"), dryRun: c.Bool("dry-run"), force: c.Bool("force") || c.Bool("if-changed"), ifChanged: c.Bool("if-changed")}
 			if p.options.Analyze, err = analysis(c); err != nil {
 				return err
 			}
@@ -62,6 +63,7 @@ func (t *tool) prune() *cli.Command {
 type pruning struct {
 	in, out, report string
 	dryRun, force   bool
+	ifChanged       bool // do nothing where out is what would be written
 	options         passes.Options
 }
 
@@ -143,6 +145,17 @@ func (t *tool) pruneFile(ctx context.Context, p pruning, mk *mask.Mask, maskName
 	defer m.Close()
 	done := t.busy("pruning " + p.in)
 	r, err := passes.Prune(ctx, m, mk, p.options)
+	if err == nil && p.ifChanged {
+		same, e := r.IsAt(p.out)
+		if e != nil {
+			return nil, at(p.out, e)
+		}
+		if same {
+			done()
+			fmt.Fprintf(t.stdout, "%s is up to date\n", p.out)
+			return r.Report, nil
+		}
+	}
 	switch {
 	case err != nil:
 	case p.dryRun:

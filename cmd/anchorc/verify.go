@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -16,9 +18,13 @@ func (t *tool) verify() *cli.Command {
 	return &cli.Command{
 		Name:      "verify",
 		Usage:     "prove that a candidate computes the rows that a mask leaves of the original, or show where it does not",
-		ArgsUsage: "ORIGINAL CANDIDATE --mask MASK",
-		Flags:     append(append(maskFlags(), jsonFlag(), shapeFlag(), anchorsFlag()), append(append(engineFlags("interp, and onnxruntime where it is found"), sampleFlags()...), preprocessFlags()...)...),
+		ArgsUsage: "ORIGINAL CANDIDATE --mask MASK, or --golden DIR CANDIDATE",
+		Flags: append(append(append(maskFlags(), jsonFlag(), shapeFlag(), anchorsFlag(),
+			&cli.StringFlag{Name: "junit", Usage: "`FILE` that the verdict goes to as JUnit XML"}), goldenFlags()...), append(append(engineFlags("interp, and onnxruntime where it is found"), sampleFlags()...), preprocessFlags()...)...),
 		Action: func(c *cli.Context) error {
+			if c.String("golden") != "" {
+				return t.verifyGolden(c)
+			}
 			files, err := operands(c, "ORIGINAL", "CANDIDATE")
 			if err != nil {
 				return err
@@ -56,16 +62,30 @@ func (t *tool) verify() *cli.Command {
 			if err != nil {
 				return about(err, files[0], maskName)
 			}
-			if c.Bool("json") {
-				if err := writeJSON(t.stdout, r); err != nil {
-					return err
-				}
-			} else {
-				showVerified(t.stdout, r)
-			}
-			return at(files[1], verdictOf(r, ""))
+			return t.verdict(c, r, files[1])
 		},
 	}
+}
+
+// verdict hands a report out, in the forms that the flags ask for.
+func (t *tool) verdict(c *cli.Context, r *verify.Report, candidate string) error {
+	if path := c.String("junit"); path != "" {
+		var b bytes.Buffer
+		if err := r.JUnit(&b, candidate); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, b.Bytes(), 0o666); err != nil {
+			return at(path, err)
+		}
+	}
+	if c.Bool("json") {
+		if err := writeJSON(t.stdout, r); err != nil {
+			return err
+		}
+	} else {
+		showVerified(t.stdout, r)
+	}
+	return at(candidate, verdictOf(r, ""))
 }
 
 // verdictOf gives the error that a report ends a command with, or nil.
@@ -140,17 +160,7 @@ func showVerified(w io.Writer, r *verify.Report) {
 
 // differs says which element differs, and how.
 func differs(x *verify.Worst) string {
-	text := fmt.Sprintf("index %v", x.Index)
-	if x.Level >= 0 && x.Anchor >= 0 {
-		text = fmt.Sprintf("L%dA%d", x.Level, x.Anchor)
-		if x.Y >= 0 && x.X >= 0 {
-			text += fmt.Sprintf(", y %d, x %d", x.Y, x.X)
-		}
-		if x.Column >= 0 {
-			text += fmt.Sprintf(", column %d", x.Column)
-		}
-	}
-	return fmt.Sprintf("at %s: %v in the original, %v in the candidate", text, x.Original, x.Candidate)
+	return fmt.Sprintf("at %s: %v in the original, %v in the candidate", x.Where(), x.Original, x.Candidate)
 }
 
 // showSummary prints what a report says of verification.

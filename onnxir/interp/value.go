@@ -43,6 +43,15 @@ func Zeros(x *Value) (*Value, error) {
 	return Known(x.DType, x.Shape, data), nil
 }
 
+// OfFloats gives a known value of a floating-point type.
+func OfFloats(d onnxir.DType, shape []int, x []float64) (*Value, error) {
+	data, err := fromFloats(d, x)
+	if err != nil {
+		return nil, err
+	}
+	return Known(d, shape, data), nil
+}
+
 // Int64s gives a known one-dimensional int64 value.
 func Int64s(x ...int64) *Value { return Known(onnxir.Int64, []int{len(x)}, x) }
 
