@@ -1,0 +1,186 @@
+package analyze
+
+import (
+	"fmt"
+	"math"
+)
+
+// Decode is the formula by which the boxes of a detector, its landmarks and its
+// scores follow from what the head convolutions give. It was found by running the
+// tail on designed numbers and confirmed on random ones; nothing is known of the
+// nodes that compute it.
+//
+// A slot (level, anchor, y, x) has a number t for each column of its anchor in each
+// head convolution. A [Coordinate] of it is
+//
+//	q = Base + Gain * Curve(min(max(Rate * t[In], Low), High))
+//
+// where Base and Gain are tables of the level ([Table]). The four coordinates of a
+// box are, where Sides is false, its centre and its size (Base of a size is 0)
+//
+//	x, y, w, h = q[0], q[1], q[2], q[3]
+//	x1, y1, x2, y2 = x - w/2, y - h/2, x + w/2, y + h/2
+//
+// and where Sides is true the sides x1, y1, x2, y2 = q[0], q[1], q[2], q[3]
+// themselves. A row holds the sides where Corners is true, else centre and size;
+// each pair y before x where YFirst is true.
+type Decode struct {
+	// Form is a name for people, by curves and coordinates; see [Form].
+	Form Form
+	// Units is what boxes count in, as in [Detector]; PixelsX and PixelsY are how
+	// many input pixels one unit is.
+	Units            string
+	PixelsX, PixelsY float64
+
+	Sides   bool // coordinates are sides, and not centre and size
+	Corners bool // a row holds corners, and not centre and size
+	YFirst  bool // a row holds y before x, height before width
+	Box     [4]Coordinate
+	// Landmarks are points beside the box, x and y in turn.
+	Landmarks []Coordinate
+	// Image, if not nil, is what rows are cut off at: least x, least y, greatest x,
+	// greatest y, in units.
+	Image *[4]float64
+
+	Levels []DecodedLevel // one for each of Head.Levels
+	Scores *Scores        // nil where scores follow no formula known
+
+	Error FitError
+}
+
+// Form names a decode.
+type Form string
+
+// The forms. Variances, sensitivities and clips are parameters.
+const (
+	Deltas     Form = "deltas"      // x = px + v pw t, w = pw exp(v t): SSD, RetinaNet, R-CNN, EfficientDet
+	YOLOv3     Form = "yolov3"      // x = (gx + sigmoid(t)) stride, w = pw exp(t); YOLOv2 too
+	YOLOScaled Form = "yolo-scaled" // x = (gx + s sigmoid(t) - (s-1)/2) stride, w = pw exp(t): YOLOv4
+	YOLOv5     Form = "yolov5"      // x = (gx + 2 sigmoid(t) - 1/2) stride, w = pw (2 sigmoid(t))^2; YOLOv7 too
+	Distances  Form = "distances"   // x1 = px - s t, x2 = px + s t: SCRFD
+	Offsets    Form = "offsets"     // x = px + s t, w = s t: BlazeFace
+	Mixed      Form = "mixed"       // other curves together
+)
+
+// Curve is what a head's number goes through.
+type Curve string
+
+// The curves.
+const (
+	Linear         Curve = "linear"          // t
+	Exp            Curve = "exp"             // e^t
+	Sigmoid        Curve = "sigmoid"         // 1 / (1 + e^-t)
+	SquaredSigmoid Curve = "squared sigmoid" // 1 / (1 + e^-t)^2
+	Rectified      Curve = "rectified"       // max(t, 0)
+)
+
+// Of gives the curve's value.
+func (c Curve) Of(t float64) float64 {
+	switch c {
+	case Exp:
+		return math.Exp(t)
+	case Sigmoid:
+		return 1 / (1 + math.Exp(-t))
+	case SquaredSigmoid:
+		s := 1 / (1 + math.Exp(-t))
+		return s * s
+	case Rectified:
+		return math.Max(t, 0)
+	}
+	return t
+}
+
+// HeadColumn is one column of an anchor in the level's head convolution of a role.
+// Where [HeadConv.Order] is anchor, column its channel is anchor * K + Column, K
+// columns to an anchor; where it is column alone the channel is Column.
+type HeadColumn struct {
+	Role   Role
+	Column int
+}
+
+func (c HeadColumn) String() string { return fmt.Sprintf("%s[%d]", c.Role, c.Column) }
+
+// Coordinate is how one number of a box follows from one of the head's.
+type Coordinate struct {
+	In    HeadColumn
+	Curve Curve
+	// Rate multiplies t before the curve. Of a linear coordinate it is its
+	// variance, where the gains are then those of the box's sizes, else 1.
+	Rate float64
+	// Low and High bound Rate * t; infinite where nothing does.
+	Low, High float64
+}
+
+// DecodedLevel is where a level's boxes are, and the tables of their coordinates.
+type DecodedLevel struct {
+	Output *Output // of rows
+	First  int     // the first of the box's four columns
+	// Base and Gain are in the order of Decode.Box, in units.
+	Base, Gain [4]Table
+	// LandmarkOutput, LandmarkFirst, LandmarkBase and LandmarkGain are the same of
+	// the landmarks.
+	LandmarkOutput             *Output
+	LandmarkFirst              int
+	LandmarkBase, LandmarkGain []Table
+}
+
+// Table holds a number for each slot of a level. It is what the tail gives in
+// float64, where constants and tables have the bits of the file.
+type Table struct {
+	// Anchors, Height and Width are those of the level, or 1 along which the
+	// number does not change.
+	Anchors, Height, Width int
+	Values                 []float64 // [Anchors, Height, Width]
+}
+
+// At gives the number of a slot.
+func (t Table) At(a, y, x int) float64 {
+	return t.Values[(min(a, t.Anchors-1)*t.Height+min(y, t.Height-1))*t.Width+min(x, t.Width-1)]
+}
+
+// Scores is how class scores follow from the head's numbers, and where they are.
+type Scores struct {
+	// Activation is over the class columns: "softmax", "sigmoid" or "none".
+	Activation string
+	// Objectness is the column that class scores are multiplied by, itself through
+	// ObjectnessActivation; nil where they are not.
+	Objectness           *HeadColumn
+	ObjectnessActivation string
+	// Classes are the columns of the head in the order of the output's; a softmax
+	// that runs over a background column beside them has it in Background.
+	Classes    []HeadColumn
+	Background *HeadColumn
+	Levels     []ScoredLevel // one for each of Head.Levels
+}
+
+// ScoredLevel is where a level's scores are.
+type ScoredLevel struct {
+	Output *Output
+	First  int // the first column of classes
+	// ObjectnessOutput and ObjectnessColumn are where objectness stands by itself;
+	// nil where it does not.
+	ObjectnessOutput *Output
+	ObjectnessColumn int
+}
+
+// FitError is how far the formula is from the model, both on random numbers, the
+// model in its own precision and the formula in float64.
+type FitError struct {
+	// ULP is the largest difference of a box column in units in the last place
+	// (of the model's type) of the largest of the column, the box's centre and its
+	// size; Absolute the largest in units of boxes, ScoreULP and
+	// ScoreAbsolute those of scores.
+	ULP, Absolute           float64
+	ScoreULP, ScoreAbsolute float64
+	// Rows is how many rows were compared.
+	Rows int
+	// Exact says that the formula, computed in the model's type from tables
+	// rounded to it (t * Rate, the clip, the curve, * Gain, + Base, and w/2 taken
+	// off and added, each rounded), gives the model's bits on all of them.
+	Exact bool
+}
+
+// NotDecoded says why there is no formula.
+type NotDecoded struct{ Reason string }
+
+func (e *NotDecoded) Error() string { return e.Reason }
