@@ -52,7 +52,8 @@ func (c *Call) NeedInts(i int) ([]int64, error) {
 }
 
 // shapeOnly reports whether operand i decides where elements go, but nobody
-// follows those of xs: then the shape of the result is all there is to know.
+// follows those of xs: then the shape of the result is all there is to know,
+// and the node is a selector.
 func (c *Call) shapeOnly(i int, xs ...*Value) bool {
 	v := c.Arg(i)
 	if v == nil || v.Static() || v.Elems != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"anchorc/onnxir"
 )
@@ -171,9 +172,16 @@ func (m *Machine) Step(ctx context.Context, n *onnxir.Node, env Env) error {
 	if err != nil {
 		return &NodeError{n, err}
 	}
+	behind := slices.ContainsFunc(c.In, func(x *Value) bool { return x != nil && x.Behind })
 	for i, v := range n.Outputs {
-		if v != nil {
-			env[v] = outs[i]
+		if v == nil {
+			continue
+		}
+		env[v] = outs[i]
+		if behind && outs[i] != nil && !outs[i].Behind {
+			x := *outs[i]
+			x.Behind = true
+			env[v] = &x
 		}
 	}
 	return nil

@@ -21,7 +21,7 @@ func gather(c *Call) ([]*Value, error) {
 	}
 	shape := slices.Concat(x.Shape[:axis], indices.Shape, x.Shape[axis+1:])
 	if c.shapeOnly(1, x) {
-		return []*Value{Opaque(x.DType, shape...)}, nil
+		return []*Value{chosen(x.DType, shape...)}, nil
 	}
 	list, err := c.indices(1, x.Shape[axis])
 	if err != nil {
@@ -73,7 +73,7 @@ func gatherElements(c *Call) ([]*Value, error) {
 		return nil, err
 	}
 	if c.shapeOnly(1, x) {
-		return []*Value{Opaque(x.DType, indices.Shape...)}, nil
+		return []*Value{chosen(x.DType, indices.Shape...)}, nil
 	}
 	places, err := c.elementPlaces(x.Shape, 1)
 	if err != nil {
@@ -136,7 +136,7 @@ func gatherND(c *Call) ([]*Value, error) {
 	}
 	shape := slices.Concat(indices.Shape[:indices.Rank()-1], inner)
 	if c.shapeOnly(1, x) {
-		return []*Value{Opaque(x.DType, shape...)}, nil
+		return []*Value{chosen(x.DType, shape...)}, nil
 	}
 	places, err := c.slicePlaces(x.Shape, 1, int(c.Int("batch_dims", 0)))
 	if err != nil {

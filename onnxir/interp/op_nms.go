@@ -23,9 +23,12 @@ func nonMaxSuppression(c *Call) ([]*Value, error) {
 		return nil, fmt.Errorf("boxes have shape %v, scores %v", boxes.Shape, scores.Shape)
 	}
 	for i, x := range []*Value{boxes, scores} {
-		if !x.Static() {
+		if x.Elems != nil && !x.Static() {
 			return nil, &SelectorError{Node: c.Node, Input: i}
 		}
+	}
+	if !boxes.Static() || !scores.Static() {
+		return one(c.atMost(boxes, scores), nil)
 	}
 	limit, err := c.numberOr(2, 0)
 	if err != nil {
@@ -59,6 +62,18 @@ func nonMaxSuppression(c *Call) ([]*Value, error) {
 		}
 	}
 	return one(c.Constant(Known(onnxir.Int64, []int{len(picked) / 3, 3}, picked)))
+}
+
+// atMost is the result where nothing is suppressed: as many boxes of each class
+// as there are, or as the limit allows.
+func (c *Call) atMost(boxes, scores *Value) *Value {
+	n := boxes.Shape[1]
+	if limit := c.Arg(2); limit != nil && limit.Static() {
+		if most, err := limit.Ints(); err == nil && len(most) == 1 && most[0] >= 0 && most[0] < int64(n) {
+			n = int(most[0])
+		}
+	}
+	return chosen(onnxir.Int64, boxes.Shape[0]*scores.Shape[1]*n, 3)
 }
 
 // numberOr gives the one number of an optional operand.

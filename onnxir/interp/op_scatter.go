@@ -26,7 +26,7 @@ func scatterND(c *Call) ([]*Value, error) {
 		return nil, fmt.Errorf("updates have shape %v, want %v", updates.Shape, want)
 	}
 	if c.shapeOnly(1, x, updates) {
-		return []*Value{Opaque(x.DType, x.Shape...)}, nil
+		return []*Value{chosen(x.DType, x.Shape...)}, nil
 	}
 	places, err := c.slicePlaces(x.Shape, 1, 0)
 	if err != nil {
@@ -63,7 +63,7 @@ func scatterElements(c *Call) ([]*Value, error) {
 		return nil, fmt.Errorf("updates have shape %v, indices %v", updates.Shape, indices.Shape)
 	}
 	if c.shapeOnly(1, x, updates) {
-		return []*Value{Opaque(x.DType, x.Shape...)}, nil
+		return []*Value{chosen(x.DType, x.Shape...)}, nil
 	}
 	places, err := c.elementPlaces(x.Shape, 1)
 	if err != nil {

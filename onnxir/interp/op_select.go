@@ -14,7 +14,10 @@ func nonZero(c *Call) ([]*Value, error) {
 		return nil, err
 	}
 	if !x.Static() {
-		return nil, &SelectorError{Node: c.Node, Input: 0}
+		if x.Elems != nil {
+			return nil, &SelectorError{Node: c.Node, Input: 0}
+		}
+		return one(chosen(onnxir.Int64, max(x.Rank(), 1), x.Len()), nil)
 	}
 	numbers, err := x.Floats()
 	if err != nil {
@@ -44,7 +47,7 @@ func compress(c *Call) ([]*Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	keep, err := c.NeedInts(1)
+	condition, err := c.Need(1)
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +57,15 @@ func compress(c *Call) ([]*Value, error) {
 			return nil, err
 		}
 	} else if x, err = c.Reshape(x, []int{x.Len()}); err != nil {
+		return nil, err
+	}
+	if c.shapeOnly(1, x) {
+		shape := slices.Clone(x.Shape)
+		shape[axis] = min(shape[axis], condition.Len())
+		return one(chosen(x.DType, shape...), nil)
+	}
+	keep, err := c.NeedInts(1)
+	if err != nil {
 		return nil, err
 	}
 	if len(keep) > x.Shape[axis] {

@@ -23,7 +23,9 @@ func topK(c *Call) ([]*Value, error) {
 	}
 	k := []int64{c.Int("k", 0)}
 	if c.Opset >= 10 {
-		if k, err = c.NeedInts(1); err != nil {
+		if c.shapeOnly(1, x) { // at most all
+			k = []int64{int64(x.Shape[axis])}
+		} else if k, err = c.NeedInts(1); err != nil {
 			return nil, err
 		}
 	}
@@ -36,7 +38,7 @@ func topK(c *Call) ([]*Value, error) {
 		if x.Elems != nil {
 			return nil, &SelectorError{Node: c.Node, Input: 0}
 		}
-		return []*Value{Opaque(x.DType, shape...), Opaque(onnxir.Int64, shape...)}, nil
+		return []*Value{chosen(x.DType, shape...), chosen(onnxir.Int64, shape...)}, nil
 	}
 	places, indices, err := c.ranked(x, axis, int(k[0]))
 	if err != nil {

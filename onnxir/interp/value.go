@@ -14,6 +14,10 @@ type Value struct {
 	Shape []int
 	// Elems are the elements in the machine's domain, or nil.
 	Elems Elems
+	// Behind says that a selector stands in front, of whose operands no numbers
+	// are known: the shape, and numbers that follow from it, are what they would
+	// be if everything that could be chosen were chosen.
+	Behind bool
 	// Seq holds the members of a sequence value; DType and Shape are then unset.
 	Seq []*Value
 
@@ -27,6 +31,11 @@ type Elems any
 // Opaque gives a value of which only data type and shape are known.
 func Opaque(d onnxir.DType, shape ...int) *Value {
 	return &Value{DType: d, Shape: shape}
+}
+
+// chosen is [Opaque] for what a selector gives.
+func chosen(d onnxir.DType, shape ...int) *Value {
+	return &Value{DType: d, Shape: shape, Behind: true}
 }
 
 // Known gives a value with numbers: a typed slice as for [onnxir.NewTensor].
