@@ -103,14 +103,20 @@ func allShapes(ctx context.Context, m *onnxir.Model, ins []Input) (interp.Env, e
 // look runs the tail over tags and reads the outputs.
 func (d *Detector) look(ctx context.Context, f *finder) error {
 	f.seed(d.Tail)
-	env, err := d.Tail.Run(ctx, interp.Machine{Domain: f.tags}, f.seeds, d.Model.Graph.Outputs, nil)
+	env, err := d.Tail.Run(ctx, interp.Machine{Domain: f.tags}, f.seeds, d.told(), nil)
 	if err != nil {
 		return refuse(err)
 	}
-	for _, v := range d.Model.Graph.Outputs {
+	for _, v := range d.told() {
 		f.views = append(f.views, look(f.tags, v, env[v], f.heads[0].shape[0]))
 	}
 	return nil
+}
+
+// told lists the values that tell what stands where: the outputs, and what
+// stands in front of selectors.
+func (d *Detector) told() []*onnxir.Value {
+	return append(slices.Clone(d.Model.Graph.Outputs), d.Tail.Fronts...)
 }
 
 // seed tags what the head convolutions give; those of one grid share its cells.
@@ -171,19 +177,28 @@ func (d *Detector) describe(f *flow, find *finder) {
 		}
 		d.Head.Levels = append(d.Head.Levels, level)
 	}
-	for _, v := range find.views {
+	for i, v := range find.views {
 		o := find.place(v)
-		if !v.tagged {
-			d.constantRows(&o, v)
+		if d.Tail.Behind(o.Value) {
+			o = Output{Value: o.Value, Kind: Detections}
 		}
-		d.Outputs = append(d.Outputs, o)
+		if i < len(d.Model.Graph.Outputs) {
+			d.Outputs = append(d.Outputs, o)
+		} else {
+			d.Fronts = append(d.Fronts, o)
+		}
 	}
 	for i := range d.Outputs {
 		if o := &d.Outputs[i]; o.Kind == Other && !d.Tail.Carries(o.Value) {
-			d.constantRows(o, nil)
+			d.constantRows(o)
 		}
 	}
-	for _, o := range d.Outputs {
+	for _, n := range f.graph.Nodes {
+		if slices.ContainsFunc(n.Outputs, f.behind) && chooses(f, n) {
+			d.Selectors = append(d.Selectors, n)
+		}
+	}
+	for _, o := range d.all() {
 		if o.Kind == Rows && !o.Constant {
 			d.Layout = append([]string{"level"}, o.Order...)
 			break
@@ -191,14 +206,40 @@ func (d *Detector) describe(f *flow, find *finder) {
 	}
 }
 
+// all lists the outputs, and then what stands in front of selectors.
+func (d *Detector) all() []*Output {
+	var list []*Output
+	for i := range d.Outputs {
+		list = append(list, &d.Outputs[i])
+	}
+	for i := range d.Fronts {
+		list = append(list, &d.Fronts[i])
+	}
+	return list
+}
+
+// chooses reports whether a node chooses by value, and does not only work on
+// what was chosen.
+func chooses(f *flow, n *onnxir.Node) bool {
+	if op := interp.Lookup(n.Domain, n.OpType); op != nil && op.Kind == interp.Selects && !n.Is("If") {
+		return true
+	}
+	for v := range n.Reads() {
+		if f.behind(v) {
+			return false
+		}
+	}
+	return true
+}
+
 // constantRows recognises a table handed out: an output that no head feeds,
 // with one entry a row of an output that heads do feed.
-func (d *Detector) constantRows(o *Output, _ *view) {
+func (d *Detector) constantRows(o *Output) {
 	x := d.Tail.Shapes[o.Value]
 	if x == nil || !x.Static() {
 		return
 	}
-	for _, rows := range d.Outputs {
+	for _, rows := range d.all() {
 		if rows.Kind != Rows || rows.Constant {
 			continue
 		}

@@ -47,7 +47,7 @@ func (d *Detector) anchorFree(ctx context.Context, f *finder) error {
 func (d *Detector) bins(ctx context.Context, f *finder) (map[*head]int, error) {
 	least := map[*head]int{} // channels that meet
 	seen := map[uint32]bool{}
-	_, err := d.Tail.Run(ctx, interp.Machine{Domain: f.tags}, f.seeds, d.Model.Graph.Outputs, func(n *onnxir.Node, env interp.Env) error {
+	_, err := d.Tail.Run(ctx, interp.Machine{Domain: f.tags}, f.seeds, d.told(), func(n *onnxir.Node, env interp.Env) error {
 		for _, v := range n.Outputs {
 			if v == nil || env[v] == nil {
 				continue

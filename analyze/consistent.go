@@ -11,8 +11,8 @@ import (
 // consistent refuses outputs whose rows could not be kept in step: a mask would
 // cut some of them and leave others as they are.
 func (d *Detector) consistent(f *finder) error {
-	for i := range d.Outputs {
-		o, v := &d.Outputs[i], f.views[i]
+	for i, o := range d.all() {
+		v := f.views[i]
 		if o.Kind == Other && slices.ContainsFunc(f.tags.Channels(v.all), f.ofAnchor) {
 			return &Refusal{Reason: Unsupported, Node: v.out.Def,
 				Found: fmt.Sprintf("output %q mixes anchors, so that none can be removed without changing what stays", v.out.Name)}

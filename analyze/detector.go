@@ -29,6 +29,8 @@ type Detector struct {
 
 	Head    Head
 	Outputs []Output
+	// Fronts are the values in front of selectors, and where anchors are in them.
+	Fronts []Output
 	// Selectors are nodes whose choice depends on values across rows.
 	Selectors []*onnxir.Node
 	// Assumed lists, for people, what the graph does not say and convention decided.

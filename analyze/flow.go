@@ -1,6 +1,8 @@
 package analyze
 
 import (
+	"slices"
+
 	"anchorc/onnxir"
 	"anchorc/onnxir/interp"
 )
@@ -28,7 +30,30 @@ func (f *flow) carries(v *onnxir.Value, n *onnxir.Node) bool {
 
 func (f *flow) static(v *onnxir.Value) bool {
 	x := f.shapes[v]
-	return v.Init != nil || x != nil && x.Static()
+	return v.Init != nil || x != nil && x.Static() && !x.Behind
+}
+
+// behind reports whether a value stands behind a selector.
+func (f *flow) behind(v *onnxir.Value) bool {
+	x := f.shapes[v]
+	return x != nil && x.Behind
+}
+
+// fronts lists the values in front of selectors that data reaches and that
+// something behind one reads, a selector itself not least, in the order of nodes.
+func (f *flow) fronts(reached map[*onnxir.Value]bool) []*onnxir.Value {
+	var list []*onnxir.Value
+	for _, n := range f.graph.Nodes {
+		if !slices.ContainsFunc(n.Outputs, f.behind) {
+			continue
+		}
+		for v := range n.Reads() {
+			if reached[v] && f.carries(v, n) && !f.behind(v) && !slices.Contains(list, v) {
+				list = append(list, v)
+			}
+		}
+	}
+	return list
 }
 
 // downstream gives all values that data reaches from those given, these

@@ -26,8 +26,7 @@ type boxForm struct {
 // the graph counts.
 func (d *Detector) table(ctx context.Context, groups []*group, hasBox func(o *Output, column int) bool) error {
 	var want []*onnxir.Value
-	for i := range d.Outputs {
-		o := &d.Outputs[i]
+	for _, o := range d.all() {
 		if o.Kind == Rows && (o.Constant || holdsBox(o, d.Tail.Shapes[o.Value].Shape, hasBox)) {
 			want = append(want, o.Value)
 		}
@@ -50,8 +49,7 @@ func (d *Detector) table(ctx context.Context, groups []*group, hasBox func(o *Ou
 		return err
 	}
 	for pass := range 2 { // what heads feed first, then tables handed out
-		for i := range d.Outputs {
-			o := &d.Outputs[i]
+		for _, o := range d.all() {
 			if !slices.Contains(want, o.Value) || o.Constant != (pass == 1) {
 				continue
 			}

@@ -14,6 +14,9 @@ type Tail struct {
 	// Shapes is what is known of every value of the graph without running it
 	// on data: its shape, and its numbers where it is static.
 	Shapes interp.Env
+	// Fronts are the values that heads reach, in front of the first selectors,
+	// which what stands behind those reads.
+	Fronts []*onnxir.Value
 
 	graph   *onnxir.Graph
 	reached map[*onnxir.Value]bool
@@ -23,6 +26,7 @@ type Tail struct {
 func newTail(m *onnxir.Model, f *flow, from []*onnxir.Value) *Tail {
 	t := &Tail{graph: m.Graph, Shapes: f.shapes, machine: interp.Machine{Opset: m.Opset}}
 	t.reached, t.Nodes = f.downstream(from)
+	t.Fronts = f.fronts(t.reached)
 	return t
 }
 
@@ -49,13 +53,20 @@ func NewTail(ctx context.Context, m *onnxir.Model, shapes map[string][]int, from
 // Carries reports whether data of a head reaches v.
 func (t *Tail) Carries(v *onnxir.Value) bool { return t.reached[v] }
 
+// Behind reports whether v stands behind a selector: what it holds is chosen by value.
+func (t *Tail) Behind(v *onnxir.Value) bool {
+	x := t.Shapes[v]
+	return x != nil && x.Behind
+}
+
 // Run runs the tail from the given values of the head convolutions' outputs.
-// What no head reaches is taken as it is known from shapes.
+// What no head reaches, and what stands behind a selector, is taken as it is
+// known from shapes.
 func (t *Tail) Run(ctx context.Context, m interp.Machine, seeds interp.Env, want []*onnxir.Value, observe func(*onnxir.Node, interp.Env) error) (interp.Env, error) {
 	m.Opset = t.machine.Opset
 	fed := interp.Env{}
 	for v, x := range t.Shapes {
-		if !t.reached[v] {
+		if !t.reached[v] || x.Behind {
 			fed[v] = x
 		}
 	}

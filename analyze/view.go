@@ -140,6 +140,11 @@ func settle(views []*view, level func(*view) []*group) {
 				continue
 			}
 		}
+		if len(v.cellAxes) == 0 {
+			if axis := rowsLike(v, views); axis >= 0 {
+				v.cellAxes = []int{axis}
+			}
+		}
 		if len(v.cellAxes) == 0 && rows >= 0 && rows < len(v.shape) {
 			v.cellAxes = []int{rows}
 		}
@@ -147,6 +152,23 @@ func settle(views []*view, level func(*view) []*group) {
 			v.cellAxes = []int{1}
 		}
 	}
+}
+
+// rowsLike gives the axis of rows of a sibling whose shape is that of v but for
+// how many rows there are, or -1.
+func rowsLike(v *view, views []*view) int {
+	for _, o := range views {
+		if !o.tagged || o.mixed || len(o.cellAxes) != 1 || len(o.shape) != len(v.shape) {
+			continue
+		}
+		axis := o.cellAxes[0]
+		shape := slices.Clone(o.shape)
+		shape[axis] = v.shape[axis]
+		if slices.Equal(shape, v.shape) {
+			return axis
+		}
+	}
+	return -1
 }
 
 // gridAxes finds neighbouring axes of a level's height and width, or -1; of
