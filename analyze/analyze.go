@@ -68,7 +68,7 @@ func Analyze(ctx context.Context, m *onnxir.Model, o Options) (*Detector, error)
 		return nil, noCells(heads)
 	}
 	d.describe(f, find)
-	find.columns(f, d.Outputs)
+	find.columns(f, d.all())
 	if err := d.table(ctx, find.groups, find.boxAt(f)); err != nil {
 		return nil, refuse(err)
 	}

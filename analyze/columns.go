@@ -24,15 +24,14 @@ type BoxColumns struct {
 // columns tells, for each output of rows, what its columns hold:
 // which head convolutions meet there, and where one holds everything, which of
 // its columns (box, objectness, classes, by convention).
-func (f *finder) columns(fl *flow, outputs []Output) {
+func (f *finder) columns(fl *flow, outputs []*Output) {
 	role := map[*head]Role{}
 	for _, g := range f.groups {
 		for h, r := range roles(fl, g) {
 			role[h] = r
 		}
 	}
-	for i := range outputs {
-		o := &outputs[i]
+	for _, o := range outputs {
 		o.ColumnAxis = -1
 		at := slices.IndexFunc(f.views, func(v *view) bool { return v.out == o.Value })
 		if o.Kind != Rows || o.Constant || slices.Contains(o.Order, "column") || at < 0 {

@@ -42,6 +42,20 @@ func (r *Refusal) Error() string {
 	return text
 }
 
+// Selected refuses, where rows are chosen by value inside the graph, what only
+// outputs of fixed rows allow.
+func (d *Detector) Selected() error {
+	if len(d.Selectors) == 0 {
+		return nil
+	}
+	return selected(d.Selectors[0])
+}
+
+func selected(n *onnxir.Node) *Refusal {
+	return &Refusal{Reason: Selector, Node: n, Found: fmt.Sprintf("%s chooses rows by their values inside the graph", n.OpType),
+		Help: "cut it at its heads with anchorc cut and work on that, or export the model without its post-processing"}
+}
+
 // refuse makes a refusal of what went wrong while running the graph.
 func refuse(err error) error {
 	var at *interp.NodeError
@@ -55,8 +69,7 @@ func refuse(err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.As(err, &selector):
-		return &Refusal{Reason: Selector, Node: selector.Node, Found: fmt.Sprintf("%s chooses rows by their values inside the graph", selector.Node.OpType),
-			Help: "export the model without its post-processing"}
+		return selected(selector.Node)
 	case errors.As(err, &follow):
 		return &Refusal{Reason: Unsupported, Node: at.Node, Found: follow.Error(), Help: cutOff}
 	case errors.As(err, &unsupported):

@@ -20,6 +20,9 @@ import (
 // Verify judges whether candidate is original without the anchors of a mask.
 func Verify(ctx context.Context, original, candidate *onnxir.Model, mk *mask.Mask, o Options) (*verify.Report, error) {
 	facts, err := analyze.Analyze(ctx, original, o.Analyze)
+	if err == nil {
+		err = facts.Selected()
+	}
 	if err != nil {
 		return nil, err
 	}
