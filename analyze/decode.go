@@ -2,7 +2,8 @@ package analyze
 
 import (
 	"fmt"
-	"math"
+
+	"anchorc/onnxir"
 )
 
 // Decode is the formula by which the boxes of a detector, its landmarks and its
@@ -62,34 +63,6 @@ const (
 	Mixed      Form = "mixed"       // other curves together
 )
 
-// Curve is what a head's number goes through.
-type Curve string
-
-// The curves.
-const (
-	Linear         Curve = "linear"          // t
-	Exp            Curve = "exp"             // e^t
-	Sigmoid        Curve = "sigmoid"         // 1 / (1 + e^-t)
-	SquaredSigmoid Curve = "squared sigmoid" // 1 / (1 + e^-t)^2
-	Rectified      Curve = "rectified"       // max(t, 0)
-)
-
-// Of gives the curve's value.
-func (c Curve) Of(t float64) float64 {
-	switch c {
-	case Exp:
-		return math.Exp(t)
-	case Sigmoid:
-		return 1 / (1 + math.Exp(-t))
-	case SquaredSigmoid:
-		s := 1 / (1 + math.Exp(-t))
-		return s * s
-	case Rectified:
-		return math.Max(t, 0)
-	}
-	return t
-}
-
 // HeadColumn is one column of an anchor in the level's head convolution of a role.
 // Where [HeadConv.Order] is anchor, column its channel is anchor * K + Column, K
 // columns to an anchor; where it is column alone the channel is Column.
@@ -104,7 +77,8 @@ func (c HeadColumn) String() string { return fmt.Sprintf("%s[%d]", c.Role, c.Col
 type Coordinate struct {
 	In    HeadColumn
 	Curve Curve
-	// Rate multiplies t before the curve. Of a linear coordinate it is its
+	// Rate multiplies t before the curve; one that no float32 is, but that is one
+	// over a whole number, divides by that. Of a linear coordinate it is its
 	// variance, where the gains are then those of the box's sizes, else 1.
 	Rate float64
 	// Low and High bound Rate * t; infinite where nothing does.
@@ -113,6 +87,10 @@ type Coordinate struct {
 
 // DecodedLevel is where a level's boxes are, and the tables of their coordinates.
 type DecodedLevel struct {
+	// Taken are, for each of Level.Convs, the values [N, channels, height, width]
+	// that hold t: what the convolution gives, or where nodes behind it do no more
+	// than scale and shift its channels, what the last of them gives.
+	Taken  []*onnxir.Value
 	Output *Output // of rows
 	First  int     // the first of the box's four columns
 	// Base and Gain are in the order of Decode.Box, in units.
@@ -122,20 +100,6 @@ type DecodedLevel struct {
 	LandmarkOutput             *Output
 	LandmarkFirst              int
 	LandmarkBase, LandmarkGain []Table
-}
-
-// Table holds a number for each slot of a level. It is what the tail gives in
-// float64, where constants and tables have the bits of the file.
-type Table struct {
-	// Anchors, Height and Width are those of the level, or 1 along which the
-	// number does not change.
-	Anchors, Height, Width int
-	Values                 []float64 // [Anchors, Height, Width]
-}
-
-// At gives the number of a slot.
-func (t Table) At(a, y, x int) float64 {
-	return t.Values[(min(a, t.Anchors-1)*t.Height+min(y, t.Height-1))*t.Width+min(x, t.Width-1)]
 }
 
 // Scores is how class scores follow from the head's numbers, and where they are.

@@ -37,6 +37,8 @@ type Detector struct {
 	Assumed []string
 	// Tail is what lies behind the head convolutions.
 	Tail *Tail
+
+	boxes []*BoxColumns // by level, where rows hold decoded boxes
 }
 
 // Input is a graph input that must be fed.

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -44,13 +45,14 @@ func (d *Detector) table(ctx context.Context, groups []*group, hasBox func(o *Ou
 			seeds[h.out] = zero
 		}
 	}
-	env, err := d.Tail.Run(ctx, interp.Machine{Unclamped: true}, seeds, want, nil)
+	env, err := d.Tail.Run(ctx, interp.Machine{Unclamped: anyNode}, seeds, want, nil)
 	if err != nil {
 		return err
 	}
-	for pass := range 2 { // what heads feed first, then tables handed out
-		for _, o := range d.all() {
-			if !slices.Contains(want, o.Value) || o.Constant != (pass == 1) {
+	var found []*onnxir.Value
+	for _, constant := range []bool{false, true} { // what heads feed first, then tables handed out
+		for _, o := range d.finestFirst() {
+			if !slices.Contains(want, o.Value) || o.Constant != constant || constant && len(found) > 0 || !d.withoutTable(o) {
 				continue
 			}
 			x := env[o.Value]
@@ -61,16 +63,38 @@ func (d *Detector) table(ctx context.Context, groups []*group, hasBox func(o *Ou
 			if err != nil {
 				return err
 			}
-			if d.readTable(o, x.Shape, numbers, hasBox) {
-				if o.Constant {
-					d.Assumed = append(d.Assumed, fmt.Sprintf("output %q, which no head feeds, is the table of anchors", o.Value.Name))
-				}
-				return nil
+			if !d.readTable(o, x.Shape, numbers, hasBox) {
+				continue
+			}
+			found = append(found, o.Value)
+			if constant {
+				d.Assumed = append(d.Assumed, fmt.Sprintf("output %q, which no head feeds, is the table of anchors", o.Value.Name))
 			}
 		}
 	}
 	return nil
 }
+
+// finestFirst lists the outputs of rows by the finest level that they hold.
+func (d *Detector) finestFirst() []*Output {
+	var list []*Output
+	for _, o := range d.all() {
+		if o.Kind == Rows && len(o.Levels) > 0 {
+			list = append(list, o)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *Output) int { return cmp.Compare(slices.Min(a.Levels), slices.Min(b.Levels)) })
+	return list
+}
+
+// withoutTable reports whether an output holds a level whose sizes are not known yet.
+func (d *Detector) withoutTable(o *Output) bool {
+	return slices.ContainsFunc(o.Levels, func(l int) bool {
+		return slices.ContainsFunc(d.Head.Levels[l].Anchors, func(a Anchor) bool { return a.Width == nil })
+	})
+}
+
+func anyNode(*onnxir.Node) bool { return true }
 
 // holdsBox reports whether any four columns of an output come from a box.
 func holdsBox(o *Output, shape []int, hasBox func(*Output, int) bool) bool {
@@ -97,6 +121,9 @@ func (d *Detector) readTable(o *Output, shape []int, numbers []float64, hasBox f
 	form := d.boxForm(o, r, float64(height), float64(width), hasBox)
 	if form == nil {
 		return false
+	}
+	if !o.Constant {
+		d.setBoxes(o, form)
 	}
 	type size struct{ w, h, x, y float64 }
 	sizes := map[[2]int]size{}
@@ -133,10 +160,23 @@ func (d *Detector) readTable(o *Output, shape []int, numbers []float64, hasBox f
 		anchor.Width, anchor.Height, anchor.CentreX, anchor.CentreY = &s.w, &s.h, &s.x, &s.y
 	}
 	d.Units = form.units
-	if !o.Constant {
-		d.Boxes = &BoxColumns{o, form.first, form.yFirst, form.corners, form.pixelsX, form.pixelsY}
-	}
 	return len(sizes) > 0
+}
+
+// setBoxes notes where the boxes of an output's levels are.
+func (d *Detector) setBoxes(o *Output, form *boxForm) {
+	b := &BoxColumns{o, form.first, form.yFirst, form.corners, form.pixelsX, form.pixelsY}
+	if d.Boxes == nil {
+		d.Boxes, d.Units = b, form.units
+	}
+	if d.boxes == nil {
+		d.boxes = make([]*BoxColumns, len(d.Head.Levels))
+	}
+	for _, l := range o.Levels {
+		if d.boxes[l] == nil {
+			d.boxes[l] = b
+		}
+	}
 }
 
 // batch is how many images the model takes at once.

@@ -133,7 +133,7 @@ func TestSizes(t *testing.T) {
 	seen := 0
 	each(t, 6, func(t *testing.T, words string, m *onnxir.Model, truth testmodels.Truth) {
 		d := newExperiment(t, m, truth)
-		d.zero, d.machine.Unclamped = true, true
+		d.zero, d.machine.Unclamped = true, func(*onnxir.Node) bool { return true }
 		outputs := d.run(t, nil)
 		for i, o := range truth.Outputs {
 			columns, table := outputs[i].Len()/truth.Boxes(), o.Constant

@@ -15,9 +15,13 @@ type Machine struct {
 	Opset func(domain string) int64
 	// Domain, if not nil, follows elements that are not numbers.
 	Domain Domain
-	// Unclamped makes Clip, Min and Max hand their first operand through: image
-	// clamps cut large anchors, and a table is read without them.
-	Unclamped bool
+	// Unclamped, if not nil, says which of the Clip, Min and Max nodes hand what
+	// they clamp through: image clamps cut large anchors, and a table is read
+	// without them.
+	Unclamped func(*onnxir.Node) bool
+	// Wide takes all floating-point numbers as float64: what a graph computes
+	// from its constants and what it is fed with, but for rounding.
+	Wide bool
 	// Cells, if positive, bounds the cells of a convolution's output that are
 	// computed in numbers, spread evenly; the others are zero.
 	Cells int
@@ -141,14 +145,20 @@ func Needed(g *onnxir.Graph, fed Env, want []*onnxir.Value) []*onnxir.Node {
 // Step runs one node: it reads its operands from env and puts its results there.
 func (m *Machine) Step(ctx context.Context, n *onnxir.Node, env Env) error {
 	c := &Call{Node: n, m: m, ctx: ctx, env: env, In: make([]*Value, len(n.Inputs))}
+	var err error
 	for i, v := range n.Inputs {
 		if v == nil {
 			continue
 		}
 		x := env[v]
 		if x == nil {
-			var err error
 			if x, err = m.leaf(v); err != nil {
+				return &NodeError{n, err}
+			}
+			env[v] = x
+		}
+		if m.Wide {
+			if x, err = widened(x); err != nil {
 				return &NodeError{n, err}
 			}
 			env[v] = x

@@ -36,6 +36,9 @@ func castLike(c *Call) ([]*Value, error) {
 
 // cast to the type a value already has is no work at all.
 func (c *Call) cast(x *Value, to onnxir.DType) (*Value, error) {
+	if c.m.Wide && (to == onnxir.Float || to == onnxir.Float16 || to == onnxir.BFloat16) {
+		to = onnxir.Double
+	}
 	if x.DType == to {
 		return x, nil
 	}

@@ -14,7 +14,7 @@ func clip(c *Call) ([]*Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.m.Unclamped {
+	if c.unclamps() {
 		return []*Value{x}, nil
 	}
 	if err := defined(x.DType, true, true); err != nil {

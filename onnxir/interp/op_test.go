@@ -145,7 +145,7 @@ func TestUnclamped(t *testing.T) {
 		{"Max", []*interp.Value{wide, low}},
 		{"Min", []*interp.Value{low, wide}}, // the bound comes first
 	} {
-		got, err := apply(&interp.Machine{Unclamped: true}, 13, c.op, c.in, 1)
+		got, err := apply(&interp.Machine{Unclamped: func(*onnxir.Node) bool { return true }}, 13, c.op, c.in, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,14 +39,14 @@ func (c *Call) fold(f func(a, b any, d onnxir.DType) (any, error), last func(sum
 }
 
 func maximum(c *Call) ([]*Value, error) {
-	if c.m.Unclamped {
+	if c.unclamps() {
 		return c.unclamped()
 	}
 	return c.fold(largest, nil)
 }
 
 func minimum(c *Call) ([]*Value, error) {
-	if c.m.Unclamped {
+	if c.unclamps() {
 		return c.unclamped()
 	}
 	return c.fold(smallest, nil)
@@ -67,6 +67,9 @@ func plus(a, b any, _ onnxir.DType) (any, error) {
 func times(a, b any, _ onnxir.DType) (any, error) {
 	return map2(a, b, func(a, b float64) float64 { return a * b }, func(a, b int64) int64 { return a * b })
 }
+
+// unclamps reports whether the node hands its operand through.
+func (c *Call) unclamps() bool { return c.m.Unclamped != nil && c.m.Unclamped(c.Node) }
 
 // unclamped hands through the operand that is clamped: exporters put it on
 // either side of its bounds, which have fewer elements.

@@ -61,6 +61,23 @@ func OfFloats(d onnxir.DType, shape []int, x []float64) (*Value, error) {
 	return Known(d, shape, data), nil
 }
 
+// widened gives a known floating-point value as float64; any other as it is.
+func widened(x *Value) (*Value, error) {
+	switch x.DType {
+	case onnxir.Float, onnxir.Float16, onnxir.BFloat16:
+	default:
+		return x, nil
+	}
+	if !x.Static() {
+		return x, nil
+	}
+	wide, err := x.Floats()
+	if err != nil {
+		return nil, err
+	}
+	return Known(onnxir.Double, x.Shape, wide), nil
+}
+
 // Int64s gives a known one-dimensional int64 value.
 func Int64s(x ...int64) *Value { return Known(onnxir.Int64, []int{len(x)}, x) }
 
