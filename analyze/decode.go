@@ -102,29 +102,36 @@ type DecodedLevel struct {
 	LandmarkBase, LandmarkGain []Table
 }
 
-// Scores is how class scores follow from the head's numbers, and where they are.
+// Scores is how class scores follow from the head's numbers, and where they are: a
+// class's is its Activation of t, times objectness where Weighted is true.
 type Scores struct {
-	// Activation is over the class columns: "softmax", "sigmoid" or "none".
-	Activation string
-	// Objectness is the column that class scores are multiplied by, itself through
-	// ObjectnessActivation; nil where they are not.
+	Activation Activation
+	// Classes are the columns of the head in the order of the output's, Beside those
+	// that a softmax runs over as well: a background that is not handed out.
+	Classes, Beside []HeadColumn
+	// Objectness is nil where the detector has none.
 	Objectness           *HeadColumn
-	ObjectnessActivation string
-	// Classes are the columns of the head in the order of the output's; a softmax
-	// that runs over a background column beside them has it in Background.
-	Classes    []HeadColumn
-	Background *HeadColumn
-	Levels     []ScoredLevel // one for each of Head.Levels
+	ObjectnessActivation Activation // None or Logistic
+	Weighted             bool
+	Levels               []ScoredLevel // one for each of Head.Levels
 }
+
+// Activation is what makes a score of a head's number.
+type Activation string
+
+// The activations.
+const (
+	None     Activation = "none"
+	Logistic Activation = "sigmoid"
+	Softmax  Activation = "softmax" // over Classes and Beside
+)
 
 // ScoredLevel is where a level's scores are.
 type ScoredLevel struct {
 	Output *Output
 	First  int // the first column of classes
-	// ObjectnessOutput and ObjectnessColumn are where objectness stands by itself;
-	// nil where it does not.
-	ObjectnessOutput *Output
-	ObjectnessColumn int
+	// Objectness is the column where objectness stands by itself, or -1.
+	Objectness int
 }
 
 // FitError is how far the formula is from the model, both on random numbers, the

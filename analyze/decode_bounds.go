@@ -58,7 +58,9 @@ func (f *decodeFinder) clips() error {
 			if f.in[i] < 0 {
 				continue
 			}
-			q, _ := f.coordinates(s, f.found.Sides)
+			var row [4]float64
+			f.readers[f.boxes[s.Level].Output].read(s, f.boxes[s.Level].First, row[:])
+			q := f.found.split(row, f.found.Sides)
 			c := &f.found.Box[i]
 			base, gain := f.found.Levels[s.Level].Base[i].At(0, s.Y, s.X), f.found.Levels[s.Level].Gain[i].At(0, s.Y, s.X)
 			v := (q[i] - base) / gain

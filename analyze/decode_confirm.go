@@ -3,7 +3,9 @@ package analyze
 import (
 	"fmt"
 	"math"
+	"slices"
 
+	"anchorc/onnxir"
 	"anchorc/onnxir/interp"
 )
 
@@ -12,8 +14,11 @@ import (
 func (f *decodeFinder) confirm() error {
 	f.found.Error = FitError{Exact: true}
 	for seed, reach := range []float64{4, 40} {
-		t := f.random(uint64(seed+10), reach)
-		if err := f.run(f.ctx, interp.Machine{}, f.want, t, nil); err != nil {
+		t, want := f.random(uint64(seed+10), reach), f.want
+		if f.scored != nil && seed == 0 {
+			want = f.with(f.scored)
+		}
+		if err := f.run(f.ctx, interp.Machine{}, want, t, nil); err != nil {
 			return err
 		}
 		for l, b := range f.boxes {
@@ -21,8 +26,22 @@ func (f *decodeFinder) confirm() error {
 				return err
 			}
 		}
+		if f.scored != nil && seed == 0 {
+			f.confirmScores(t)
+		}
 	}
 	return nil
+}
+
+// with gives the outputs that hold boxes or scores.
+func (f *decodeFinder) with(s *scoreFinder) []*Output {
+	want := slices.Clone(f.want)
+	for l := range f.boxes {
+		if o := f.on(l, s.out); o != nil && !slices.Contains(want, o) {
+			want = append(want, o)
+		}
+	}
+	return want
 }
 
 // tolerance is how many units in the last place the model may be off in rounding
@@ -30,12 +49,12 @@ func (f *decodeFinder) confirm() error {
 const tolerance = 16
 
 func (f *decodeFinder) compare(l int, b *BoxColumns, t given, reach float64) error {
-	dtype := f.d.Tail.Shapes[f.d.Head.Levels[l].Convs[0].Node.Out(0)].DType
+	dtype := f.dtype(l)
 	round := rounding(dtype)
 	e := &f.found.Error
 	var worst error
 	f.slots(l, func(s Slot) {
-		head := f.head(s, func(s Slot, k int) float64 { return round(t(s, k)) })
+		head := f.head(s, f.rounded(l, t))
 		want, magnitude := f.found.row(s, head, func(x float64) float64 { return x })
 		stepwise, _ := f.found.row(s, head, round)
 		var got [4]float64
@@ -63,6 +82,64 @@ func (f *decodeFinder) compare(l int, b *BoxColumns, t given, reach float64) err
 	return worst
 }
 
+// confirmScores takes the activations by which all scores follow, if there are such.
+func (f *decodeFinder) confirmScores(t given) {
+	activations, objects := []Activation{Logistic, None}, []Activation{Logistic, None}
+	if f.scored.softmax != nil {
+		activations = []Activation{Softmax}
+	}
+	if f.scored.object < 0 {
+		objects = []Activation{None}
+	}
+	for _, a := range activations {
+		for _, o := range objects {
+			s := f.describe(f.scored, a, o)
+			if s == nil {
+				return
+			}
+			if ulp, absolute, ok := f.compareScores(s, t); ok {
+				f.found.Scores, f.found.Error.ScoreULP, f.found.Error.ScoreAbsolute = s, ulp, absolute
+				return
+			}
+		}
+	}
+}
+
+// sampled is how many rows of a level scores are compared on.
+const sampled = 1000
+
+// scoreTolerance is how many units in the last place scores may be off; a softmax
+// adds up all classes.
+const scoreTolerance = 64
+
+func (f *decodeFinder) compareScores(s *Scores, t given) (ulp, absolute float64, ok bool) {
+	ok = true
+	for l, scored := range s.Levels {
+		n, dtype := 0, f.dtype(l)
+		every := max(len(f.rows[0][l])/sampled, 1)
+		got := make([]float64, len(s.Classes)+1)
+		f.slots(l, func(slot Slot) {
+			if n++; n%every != 0 || !ok {
+				return
+			}
+			want, object := s.Row(f.head(slot, f.rounded(l, t)))
+			r := f.readers[scored.Output]
+			ok = r.read(slot, scored.First, got[:len(want)])
+			if scored.Objectness >= 0 {
+				want = append(want, object)
+				ok = ok && r.read(slot, scored.Objectness, got[len(want)-1:])
+			}
+			for i, x := range want {
+				d := math.Abs(x - got[i])
+				u := d / lastPlace(math.Max(math.Abs(x), leastNormal(dtype)), dtype)
+				ok = ok && u <= scoreTolerance
+				ulp, absolute = math.Max(ulp, u), math.Max(absolute, d)
+			}
+		})
+	}
+	return ulp, absolute, ok
+}
+
 // form names what was found.
 func (f *decodeFinder) form() Form {
 	d := f.found
@@ -85,6 +162,15 @@ func (f *decodeFinder) form() Form {
 		return YOLOScaled
 	}
 	return Mixed
+}
+
+// dtype is the type of what the heads of a level give.
+func (f *decodeFinder) dtype(l int) onnxir.DType { return f.d.Tail.Shapes[f.taken[l][0]].DType }
+
+// rounded gives numbers as the heads of a level hold them.
+func (f *decodeFinder) rounded(l int, t given) given {
+	round := rounding(f.dtype(l))
+	return func(s Slot, k int) float64 { return round(t(s, k)) }
 }
 
 // curveOf gives the curve of two coordinates, one of which may be constant.

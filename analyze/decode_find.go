@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -10,172 +11,135 @@ import (
 	"anchorc/onnxir/interp"
 )
 
-// Decode finds the formula of the detector's boxes, by some ten runs of the tail.
-// The error is a [*NotDecoded] where the graph decodes nothing, or by no formula
-// known.
+// Decode finds the formula of the detector's boxes and scores, by some ten runs of
+// the tail. The error is a [*NotDecoded] where the graph decodes nothing, or by no
+// formula known.
 func (d *Detector) Decode(ctx context.Context) (*Decode, error) {
-	f := &decodeFinder{prober: newProber(d), ctx: ctx}
-	for l := range d.Head.Levels {
-		if d.boxes == nil || d.boxes[l] == nil {
+	f := &decodeFinder{prober: newProber(d), ctx: ctx, early: map[*onnxir.Node]bool{}, zero: map[*Output]*rowReader{}, stepped: map[*Output][]*rowReader{}}
+	for l, level := range d.Head.Levels {
+		if d.boxes == nil || len(d.boxes[l]) == 0 {
 			return nil, &NotDecoded{fmt.Sprintf("level L%d has no decoded boxes", l)}
 		}
-		b := d.boxes[l]
-		if b.YFirst != d.boxes[0].YFirst || b.Corners != d.boxes[0].Corners {
-			return nil, &NotDecoded{"levels order the columns of their boxes differently"}
-		}
-		f.boxes = append(f.boxes, b)
-		if !slices.Contains(f.want, b.Output) {
-			f.want = append(f.want, b.Output)
-		}
-		if level, best := d.Head.Levels[l], d.Head.Levels[f.widest]; level.Height*level.Width > best.Height*best.Width {
+		if best := d.Head.Levels[f.widest]; level.Height*level.Width > best.Height*best.Width {
 			f.widest = l
 		}
 	}
-	b := f.boxes[0]
-	f.found = &Decode{Units: d.Units, PixelsX: b.PixelsX, PixelsY: b.PixelsY, YFirst: b.YFirst, Corners: b.Corners, Levels: make([]DecodedLevel, len(d.Head.Levels))}
-	for _, step := range []func() error{f.inputs, f.curves, f.tables, f.bounds, f.confirm} {
-		if err := step(); err != nil {
+	if err := f.look(); err != nil {
+		return nil, err
+	}
+	var first error
+	for _, b := range d.boxes[f.widest] { // in front of selectors boxes may stand twice
+		err := f.try(b)
+		if err == nil {
+			return f.found, nil
+		}
+		if !errors.As(err, new(*NotDecoded)) {
 			return nil, err
 		}
+		if first == nil {
+			first = err
+		}
 	}
-	f.found.Form = f.form()
-	return f.found, nil
+	return nil, first
 }
 
 // decodeFinder is a formula in the making.
 type decodeFinder struct {
 	*prober
 	ctx    context.Context
-	boxes  []*BoxColumns // by level
-	want   []*Output     // that hold them
-	widest int           // the level with the most cells
-	found  *Decode
-	in     [4]int // for each coordinate the column, of prober.columns, that it follows
+	widest int // the level with the most cells
 	// early are clamps of what the heads give, before any table is in it.
 	early map[*onnxir.Node]bool
+	// zero and stepped are what outputs give where all heads are zero, and where
+	// the columns of the widest level took a step, one in a cell.
+	zero    map[*Output]*rowReader
+	stepped map[*Output][]*rowReader
+
+	boxes []*BoxColumns // by level
+	want  []*Output     // that hold them
+	found *Decode
+	in    [4]int // the column, of prober.columns, that each coordinate follows, or -1
 	// rows are the four columns of every slot, by level, where all that the heads
 	// give is 0, and 1.
-	rows [2][][][4]float64
+	rows   [2][][][4]float64
+	scored *scoreFinder // nil where scores follow no formula known
+}
+
+// try finds the formula of boxes that stand in certain columns on the widest level.
+func (f *decodeFinder) try(b *BoxColumns) error {
+	f.boxes, f.want, f.rows = nil, nil, [2][][][4]float64{}
+	for l, list := range f.d.boxes {
+		i := slices.IndexFunc(list, func(c *BoxColumns) bool { return c.Output == b.Output })
+		if i < 0 {
+			i = slices.IndexFunc(list, func(c *BoxColumns) bool { return c.YFirst == b.YFirst && c.Corners == b.Corners })
+		}
+		if i < 0 {
+			return &NotDecoded{fmt.Sprintf("L%d and L%d order the columns of their boxes differently", f.widest, l)}
+		}
+		f.boxes = append(f.boxes, list[i])
+		if !slices.Contains(f.want, list[i].Output) {
+			f.want = append(f.want, list[i].Output)
+		}
+	}
+	f.found = &Decode{Units: f.d.Units, PixelsX: b.PixelsX, PixelsY: b.PixelsY, YFirst: b.YFirst, Corners: b.Corners, Levels: make([]DecodedLevel, len(f.boxes))}
+	for _, step := range []func() error{f.inputs, f.curves, f.tables, f.bounds, f.scores, f.confirm} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	f.found.Form = f.form()
+	return nil
 }
 
 // same is what a head gives that has one number everywhere.
 func same(x float64) given { return func(Slot, int) float64 { return x } }
 
-// unclamped runs the tail in float64 without its clamps, for the outputs that hold boxes.
-func (f *decodeFinder) unclamped(t given, observe func(*onnxir.Node, interp.Env) error) error {
-	return f.run(f.ctx, interp.Machine{Wide: true, Unclamped: anyNode}, f.want, t, observe)
+// unclamped runs the tail in float64 without its clamps.
+func (f *decodeFinder) unclamped(want []*Output, t given, observe func(*onnxir.Node, interp.Env) error) error {
+	return f.run(f.ctx, interp.Machine{Wide: true, Unclamped: anyNode}, want, t, observe)
 }
 
-// coordinates reads a slot's box as centre and size, or as sides.
-func (f *decodeFinder) coordinates(s Slot, sides bool) (q [4]float64, ok bool) {
-	b := f.boxes[s.Level]
-	var c [4]float64
-	r := f.readers[b.Output]
-	if r == nil || !r.read(s, b.First, c[:]) {
-		return q, false
-	}
-	return f.found.split(c, sides), true
-}
-
-// keepRows keeps the four columns of every slot.
-func (f *decodeFinder) keepRows(step int) error {
-	f.rows[step] = make([][][4]float64, len(f.boxes))
-	for l, b := range f.boxes {
-		r, missing := f.readers[b.Output], false
-		f.slots(l, func(s Slot) {
-			var c [4]float64
-			missing = missing || r == nil || !r.read(s, b.First, c[:])
-			f.rows[step][l] = append(f.rows[step][l], c)
-		})
-		if missing {
-			return &NotDecoded{fmt.Sprintf("output %q does not hold every slot of L%d", b.Output.Value.Name, l)}
+// look runs the tail on zeros, and then on steps of one column after the other,
+// each in a cell of its own of the widest level.
+func (f *decodeFinder) look() error {
+	var want []*Output
+	for _, o := range f.d.all() {
+		if o.Kind == Rows && !o.Constant {
+			want = append(want, o)
 		}
 	}
-	return nil
-}
-
-// split gives centre and size, or the sides, of a row's four columns.
-func (d *Decode) split(c [4]float64, sides bool) [4]float64 {
-	if d.YFirst {
-		c[0], c[1], c[2], c[3] = c[1], c[0], c[3], c[2]
+	if err := f.unclamped(want, same(0), f.noteClamps); err != nil {
+		return err
 	}
-	switch {
-	case d.Corners && !sides:
-		return [4]float64{(c[0] + c[2]) / 2, (c[1] + c[3]) / 2, c[2] - c[0], c[3] - c[1]}
-	case !d.Corners && sides:
-		return [4]float64{c[0] - c[2]/2, c[1] - c[3]/2, c[0] + c[2]/2, c[1] + c[3]/2}
+	for _, o := range want {
+		f.zero[o] = f.readers[o].copy()
 	}
-	return c
-}
-
-// inputs finds which of the head's numbers each coordinate follows: they take
-// steps one by one, each in a cell of its own.
-func (f *decodeFinder) inputs() error {
 	level := f.d.Head.Levels[f.widest]
-	cells, columns := level.Height*level.Width, len(f.columns[f.widest])
-	f.early = map[*onnxir.Node]bool{}
-	if err := f.unclamped(same(0), f.noteClamps); err != nil {
-		return err
-	}
-	if err := f.keepRows(0); err != nil {
-		return err
-	}
-	sides := []bool{false, true}
-	before := map[bool]map[Slot][4]float64{}
-	for _, s := range sides {
-		before[s] = map[Slot][4]float64{}
-		for cell := range min(cells, columns) {
-			slot := Slot{f.widest, 0, cell / level.Width, cell % level.Width}
-			before[s][slot], _ = f.coordinates(slot, s)
-		}
-	}
-	follows := map[bool]*[4][]int{false: {}, true: {}}
-	for from := 0; from < columns; from += cells {
+	cells := level.Height * level.Width
+	for from := 0; from < len(f.columns[f.widest]); from += cells {
 		step := func(s Slot, k int) float64 {
 			if s.Level == f.widest && k == from+s.Y*level.Width+s.X {
 				return 1
 			}
 			return 0
 		}
-		if err := f.unclamped(step, nil); err != nil {
+		if err := f.unclamped(want, step, nil); err != nil {
 			return err
 		}
-		for k := from; k < min(columns, from+cells); k++ {
-			slot := Slot{f.widest, 0, (k - from) / level.Width, (k - from) % level.Width}
-			for _, s := range sides {
-				now, _ := f.coordinates(slot, s)
-				for i, q := range now {
-					if !(math.Abs(q-before[s][slot][i]) <= alike*largest(now)) {
-						follows[s][i] = append(follows[s][i], k)
-					}
-				}
-			}
+		for _, o := range want {
+			f.stepped[o] = append(f.stepped[o], f.readers[o].copy())
 		}
 	}
-	for _, s := range sides {
-		if slices.ContainsFunc(follows[s][:], func(by []int) bool { return len(by) > 1 }) {
-			continue
-		}
-		f.found.Sides = s
-		for i, by := range follows[s] {
-			c := &f.found.Box[i]
-			*c = Coordinate{Curve: Constant, Rate: 1, Low: math.Inf(-1), High: math.Inf(1)}
-			if f.in[i] = -1; len(by) == 1 {
-				f.in[i] = by[0]
-				c.In, c.Curve = f.columns[f.widest][by[0]].HeadColumn, ""
-			}
-		}
-		return nil
-	}
-	return &NotDecoded{"no formula fits: neither centre and size nor the sides of a box follow one number of the head each"}
+	return nil
 }
 
-func largest(q [4]float64) float64 {
-	m := 0.
-	for _, x := range q {
-		m = math.Max(m, math.Abs(x))
-	}
-	return m
+// step reads columns of an output in the slot where column k took its step: before
+// and after.
+func (f *decodeFinder) step(o *Output, k, first int, before, after []float64) bool {
+	level := f.d.Head.Levels[f.widest]
+	cells := level.Height * level.Width
+	s := Slot{f.widest, 0, k % cells / level.Width, k % cells % level.Width}
+	return f.zero[o].read(s, first, before) && f.stepped[o][k/cells].read(s, first, after)
 }
 
 // noteClamps notes the clamps whose operand is the same number everywhere when the
@@ -197,28 +161,89 @@ func (f *decodeFinder) noteClamps(n *onnxir.Node, env interp.Env) error {
 	return nil
 }
 
+// split gives centre and size, or the sides, of a row's four columns.
+func (d *Decode) split(c [4]float64, sides bool) [4]float64 {
+	if d.YFirst {
+		c[0], c[1], c[2], c[3] = c[1], c[0], c[3], c[2]
+	}
+	switch {
+	case d.Corners && !sides:
+		return [4]float64{(c[0] + c[2]) / 2, (c[1] + c[3]) / 2, c[2] - c[0], c[3] - c[1]}
+	case !d.Corners && sides:
+		return [4]float64{c[0] - c[2]/2, c[1] - c[3]/2, c[0] + c[2]/2, c[1] + c[3]/2}
+	}
+	return c
+}
+
+// inputs finds which of the head's numbers each coordinate follows.
+func (f *decodeFinder) inputs() error {
+	b := f.boxes[f.widest]
+	for _, sides := range []bool{false, true} {
+		var follows [4][]int
+		for k := range f.columns[f.widest] {
+			var before, after [4]float64
+			if !f.step(b.Output, k, b.First, before[:], after[:]) {
+				return f.missing(f.widest)
+			}
+			q0, q1 := f.found.split(before, sides), f.found.split(after, sides)
+			for i := range q1 {
+				if !(math.Abs(q1[i]-q0[i]) <= alike*largest(q1)) {
+					follows[i] = append(follows[i], k)
+				}
+			}
+		}
+		if slices.ContainsFunc(follows[:], func(by []int) bool { return len(by) > 1 }) {
+			continue
+		}
+		f.found.Sides = sides
+		for i, by := range follows {
+			c := &f.found.Box[i]
+			*c = Coordinate{Curve: Constant, Rate: 1, Low: math.Inf(-1), High: math.Inf(1)}
+			if f.in[i] = -1; len(by) == 1 {
+				f.in[i] = by[0]
+				c.In, c.Curve = f.columns[f.widest][by[0]].HeadColumn, ""
+			}
+		}
+		return nil
+	}
+	return &NotDecoded{"no formula fits: neither centre and size nor the sides of a box follow one number of the head each"}
+}
+
+func (f *decodeFinder) missing(l int) error {
+	return &NotDecoded{fmt.Sprintf("%q does not hold every slot of L%d", f.boxes[l].Output.Value.Name, l)}
+}
+
+func largest(q [4]float64) float64 {
+	m := 0.
+	for _, x := range q {
+		m = math.Max(m, math.Abs(x))
+	}
+	return m
+}
+
 // curves finds the curve that each coordinate follows, in one slot.
 func (f *decodeFinder) curves() error {
 	level := f.d.Head.Levels[f.widest]
 	slot := Slot{f.widest, 0, level.Height / 2, level.Width / 2}
+	b := f.boxes[f.widest]
 	var seen [4][]float64
 	for _, t := range curvePoints {
+		readers := f.zero
 		if t != 0 {
-			if err := f.unclamped(same(t), nil); err != nil {
+			if err := f.unclamped(f.want, same(t), nil); err != nil {
+				return err
+			}
+			readers = f.readers
+		}
+		if t == 0 || t == 1 {
+			if err := f.keepRows(int(t), readers); err != nil {
 				return err
 			}
 		}
-		if t == 1 {
-			if err := f.keepRows(1); err != nil {
-				return err
-			}
-		}
-		q, _ := f.coordinates(slot, f.found.Sides)
-		if t == 0 {
-			q = f.found.split(f.rows[0][f.widest][slot.Y*level.Width+slot.X], f.found.Sides)
-		}
-		for i := range q {
-			seen[i] = append(seen[i], q[i])
+		var c [4]float64
+		readers[b.Output].read(slot, b.First, c[:])
+		for i, q := range f.found.split(c, f.found.Sides) {
+			seen[i] = append(seen[i], q)
 		}
 	}
 	for i := range f.found.Box {
@@ -228,6 +253,23 @@ func (f *decodeFinder) curves() error {
 		}
 		if c.Curve, c.Rate, ok = fitCurve(seen[i]); !ok {
 			return &NotDecoded{fmt.Sprintf("no formula fits: what a box makes of %v is no curve known", c.In)}
+		}
+	}
+	return nil
+}
+
+// keepRows keeps the four columns of every slot.
+func (f *decodeFinder) keepRows(step int, readers map[*Output]*rowReader) error {
+	f.rows[step] = make([][][4]float64, len(f.boxes))
+	for l, b := range f.boxes {
+		missing := false
+		f.slots(l, func(s Slot) {
+			var c [4]float64
+			missing = missing || !readers[b.Output].read(s, b.First, c[:])
+			f.rows[step][l] = append(f.rows[step][l], c)
+		})
+		if missing {
+			return f.missing(l)
 		}
 	}
 	return nil
@@ -263,11 +305,10 @@ func (f *decodeFinder) tables() error {
 // table makes a table of numbers in the order of slots, as small as it can be.
 func (f *decodeFinder) table(l int, x []float64) Table {
 	level := f.d.Head.Levels[l]
-	t := Table{len(level.Anchors), level.Height, level.Width, x}
 	for i := range x {
 		x[i] = snap(x[i])
 	}
-	t, _ = t.Factored(alike)
+	t, _ := Table{len(level.Anchors), level.Height, level.Width, x}.Factored(alike)
 	return t
 }
 
@@ -278,7 +319,7 @@ func (f *decodeFinder) variances() {
 	}
 	for i := range 2 {
 		c, size := &f.found.Box[i], f.found.Box[i+2]
-		if c.Curve != Linear || size.Curve == Linear {
+		if c.Curve != Linear || size.Curve == Linear || size.Curve == Constant {
 			continue
 		}
 		v := snap(f.found.Levels[0].Gain[i].Values[0] / f.found.Levels[0].Gain[i+2].Values[0])

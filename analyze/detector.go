@@ -38,7 +38,7 @@ type Detector struct {
 	// Tail is what lies behind the head convolutions.
 	Tail *Tail
 
-	boxes []*BoxColumns // by level, where rows hold decoded boxes
+	boxes [][]*BoxColumns // by level, where rows hold decoded boxes
 }
 
 // Input is a graph input that must be fed.

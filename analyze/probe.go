@@ -187,9 +187,21 @@ func (p *prober) seed(l, conv int, t given, wide bool) (*interp.Value, error) {
 	return interp.OfFloats(dtype, like.Shape, x)
 }
 
+// copy keeps the numbers that the next run would replace.
+func (r *rowReader) copy() *rowReader {
+	if r == nil {
+		return nil
+	}
+	c := *r
+	return &c
+}
+
 // read puts the columns of a slot from first on into dst, and reports whether
 // the output holds it.
 func (r *rowReader) read(s Slot, first int, dst []float64) bool {
+	if r == nil {
+		return false
+	}
 	rows := r.at[s]
 	for i := range dst {
 		row, column := (first+i)/r.count, (first+i)%r.count
@@ -200,9 +212,6 @@ func (r *rowReader) read(s Slot, first int, dst []float64) bool {
 	}
 	return true
 }
-
-// width is how many columns a slot has.
-func (r *rowReader) width(s Slot) int { return len(r.at[s]) * r.count }
 
 // slots calls do for every slot of a level.
 func (p *prober) slots(l int, do func(Slot)) {

@@ -52,7 +52,7 @@ func (d *Detector) table(ctx context.Context, groups []*group, hasBox func(o *Ou
 	var found []*onnxir.Value
 	for _, constant := range []bool{false, true} { // what heads feed first, then tables handed out
 		for _, o := range d.finestFirst() {
-			if !slices.Contains(want, o.Value) || o.Constant != constant || constant && len(found) > 0 || !d.withoutTable(o) {
+			if !slices.Contains(want, o.Value) || o.Constant != constant || constant && len(found) > 0 {
 				continue
 			}
 			x := env[o.Value]
@@ -125,6 +125,9 @@ func (d *Detector) readTable(o *Output, shape []int, numbers []float64, hasBox f
 	if !o.Constant {
 		d.setBoxes(o, form)
 	}
+	if !d.withoutTable(o) {
+		return false
+	}
 	type size struct{ w, h, x, y float64 }
 	sizes := map[[2]int]size{}
 	for _, l := range o.Levels {
@@ -159,7 +162,9 @@ func (d *Detector) readTable(o *Output, shape []int, numbers []float64, hasBox f
 		anchor := &d.Head.Levels[at[0]].Anchors[at[1]]
 		anchor.Width, anchor.Height, anchor.CentreX, anchor.CentreY = &s.w, &s.h, &s.x, &s.y
 	}
-	d.Units = form.units
+	if d.Units == "" {
+		d.Units = form.units
+	}
 	return len(sizes) > 0
 }
 
@@ -170,12 +175,10 @@ func (d *Detector) setBoxes(o *Output, form *boxForm) {
 		d.Boxes, d.Units = b, form.units
 	}
 	if d.boxes == nil {
-		d.boxes = make([]*BoxColumns, len(d.Head.Levels))
+		d.boxes = make([][]*BoxColumns, len(d.Head.Levels))
 	}
 	for _, l := range o.Levels {
-		if d.boxes[l] == nil {
-			d.boxes[l] = b
-		}
+		d.boxes[l] = append(d.boxes[l], b)
 	}
 }
 
