@@ -37,14 +37,14 @@ type Decode struct {
 	Corners bool // a row holds corners, and not centre and size
 	YFirst  bool // a row holds y before x, height before width
 	Box     [4]Coordinate
-	// Landmarks are points beside the box, x and y in turn.
-	Landmarks []Coordinate
 	// Image, if not nil, is what rows are cut off at: least x, least y, greatest x,
 	// greatest y, in units.
 	Image *[4]float64
 
 	Levels []DecodedLevel // one for each of Head.Levels
 	Scores *Scores        // nil where scores follow no formula known
+	// Landmarks is nil where there are none, or none that are decoded.
+	Landmarks *Landmarks
 
 	Error FitError
 }
@@ -95,11 +95,22 @@ type DecodedLevel struct {
 	First  int     // the first of the box's four columns
 	// Base and Gain are in the order of Decode.Box, in units.
 	Base, Gain [4]Table
-	// LandmarkOutput, LandmarkFirst, LandmarkBase and LandmarkGain are the same of
-	// the landmarks.
-	LandmarkOutput             *Output
-	LandmarkFirst              int
-	LandmarkBase, LandmarkGain []Table
+}
+
+// Landmarks are points of the face or the plate in a box: neighbouring columns that
+// follow one of the head's numbers each and move with the cells.
+type Landmarks struct {
+	Points []Coordinate // x and y in turn, or y and x where YFirst is true
+	YFirst bool
+	Levels []LandmarkedLevel // one for each of Head.Levels
+}
+
+// LandmarkedLevel is where a level's landmarks are, and their tables, in units of
+// boxes.
+type LandmarkedLevel struct {
+	Output     *Output
+	First      int
+	Base, Gain []Table // in the order of Points
 }
 
 // Scores is how class scores follow from the head's numbers, and where they are: a

@@ -82,7 +82,7 @@ func (f *decodeFinder) try(b *BoxColumns) error {
 		}
 	}
 	f.found = &Decode{Units: f.d.Units, PixelsX: b.PixelsX, PixelsY: b.PixelsY, YFirst: b.YFirst, Corners: b.Corners, Levels: make([]DecodedLevel, len(f.boxes))}
-	for _, step := range []func() error{f.inputs, f.curves, f.tables, f.bounds, f.scores, f.confirm} {
+	for _, step := range []func() error{f.inputs, f.curves, f.tables, f.bounds, f.scores, f.confirm, f.landmarks} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -280,26 +280,35 @@ func (f *decodeFinder) tables() error {
 	for l, b := range f.boxes {
 		level := &f.found.Levels[l]
 		level.Taken, level.Output, level.First = f.taken[l], b.Output, b.First
+		n := len(f.rows[0][l])
 		for i, c := range f.found.Box {
-			f0, f1 := c.Curve.Of(0), c.Curve.Of(c.Rate)
-			n := len(f.rows[0][l])
-			base, gain := make([]float64, n), make([]float64, n)
+			q0, q1, scale := make([]float64, n), make([]float64, n), make([]float64, n)
 			for k := range n {
-				q0, q1 := f.found.split(f.rows[0][l][k], f.found.Sides), f.found.split(f.rows[1][l][k], f.found.Sides)
-				if c.Curve != Constant {
-					gain[k] = (q1[i] - q0[i]) / (f1 - f0)
-				}
-				base[k] = q0[i] - gain[k]*f0
-				if scale := largest(q0) + math.Abs(gain[k]); math.Abs(base[k]) <= alike*scale {
-					base[k] = 0
-				}
+				at0, at1 := f.found.split(f.rows[0][l][k], f.found.Sides), f.found.split(f.rows[1][l][k], f.found.Sides)
+				q0[k], q1[k], scale[k] = at0[i], at1[i], largest(at0)
 			}
-			level.Base[i] = f.table(l, base)
-			level.Gain[i] = f.table(l, gain)
+			level.Base[i], level.Gain[i] = f.baseAndGain(l, c, q0, q1, scale)
 		}
 	}
 	f.variances()
 	return nil
+}
+
+// baseAndGain solves for the tables of a coordinate, which gives q0 and q1 where the
+// head gives 0 and 1; scale is the largest number that went into each.
+func (f *decodeFinder) baseAndGain(l int, c Coordinate, q0, q1, scale []float64) (Table, Table) {
+	f0, f1 := c.Curve.Of(0), c.Curve.Of(c.Rate)
+	base, gain := make([]float64, len(q0)), make([]float64, len(q0))
+	for k := range base {
+		if c.Curve != Constant {
+			gain[k] = (q1[k] - q0[k]) / (f1 - f0)
+		}
+		base[k] = q0[k] - gain[k]*f0
+		if math.Abs(base[k]) <= alike*(scale[k]+math.Abs(gain[k])) {
+			base[k] = 0
+		}
+	}
+	return f.table(l, base), f.table(l, gain)
 }
 
 // table makes a table of numbers in the order of slots, as small as it can be.
