@@ -156,7 +156,7 @@ func (f *decodeFinder) form() Form {
 	case centre == Sigmoid && size == SquaredSigmoid:
 		return YOLOv5
 	case centre == Sigmoid && size == Exp:
-		if s := f.sensitivity(); math.Abs(s-1) < 1e-6 {
+		if d.Sensitivity() == 1 {
 			return YOLOv3
 		}
 		return YOLOScaled
@@ -179,13 +179,4 @@ func curveOf(a, b Coordinate) (Curve, bool) {
 		a = b
 	}
 	return a.Curve, a.Curve == b.Curve || b.Curve == Constant
-}
-
-// sensitivity is how many cells the sigmoid of a centre reaches over.
-func (f *decodeFinder) sensitivity() float64 {
-	level := &f.found.Levels[f.widest]
-	if f.d.Head.Levels[f.widest].Width < 2 {
-		return math.NaN()
-	}
-	return level.Gain[0].At(0, 0, 0) / (level.Base[0].At(0, 0, 1) - level.Base[0].At(0, 0, 0))
 }

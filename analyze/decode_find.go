@@ -17,8 +17,11 @@ import (
 func (d *Detector) Decode(ctx context.Context) (*Decode, error) {
 	f := &decodeFinder{prober: newProber(d), ctx: ctx, early: map[*onnxir.Node]bool{}, zero: map[*Output]*rowReader{}, stepped: map[*Output][]*rowReader{}}
 	for l, level := range d.Head.Levels {
-		if d.boxes == nil || len(d.boxes[l]) == 0 {
-			return nil, &NotDecoded{fmt.Sprintf("level L%d has no decoded boxes", l)}
+		if d.boxes == nil {
+			return nil, &NotDecoded{"the graph decodes no boxes"}
+		}
+		if len(d.boxes[l]) == 0 {
+			return nil, &NotDecoded{fmt.Sprintf("the graph decodes no boxes of level L%d", l)}
 		}
 		if best := d.Head.Levels[f.widest]; level.Height*level.Width > best.Height*best.Width {
 			f.widest = l

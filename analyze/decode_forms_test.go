@@ -164,7 +164,9 @@ func TestDecodeForms(t *testing.T) {
   sp = Mul (r3, size)
   c = Div (c0, n128)
   s2 = Div (sp, n128)
-` + corners, analyze.YOLOv5, func(d *analyze.Decode) bool { return d.Corners && d.Units == "unknown" && math.Abs(d.PixelsX-128) < 1e-3 }},
+` + corners, analyze.YOLOv5, func(d *analyze.Decode) bool {
+			return d.Corners && d.Units == "unknown" && math.Abs(d.PixelsX-128) < 1e-3
+		}},
 	} {
 		m := tailModel(t, c.k, c.tail)
 		d, err := analyze.Analyze(t.Context(), m, analyze.Options{})

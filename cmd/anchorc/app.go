@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -37,7 +38,7 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	if err == nil {
 		err = app.RunContext(ctx, append([]string{app.Name}, args...))
 	}
-	if flushed := t.stdout.Flush(); err == nil && flushed != nil {
+	if flushed := t.stdout.Flush(); flushed != nil && (err == nil || errors.Is(err, flushed)) {
 		err = at(app.Name+": standard output", &fs.PathError{Op: "write", Path: "standard output", Err: pathReason(flushed)})
 	}
 	if err == nil {

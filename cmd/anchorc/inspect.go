@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -35,6 +36,13 @@ func (t *tool) inspect() *cli.Command {
 			defer m.Close()
 			done := t.busy("reading " + files[0])
 			d, err := analyze.Analyze(c.Context, m, o)
+			var decode *analyze.Decode
+			var none *analyze.NotDecoded
+			if err == nil {
+				if decode, err = d.Decode(c.Context); errors.As(err, &none) {
+					err = nil
+				}
+			}
 			done()
 			if err != nil {
 				return about(err, files[0], "")
@@ -44,9 +52,11 @@ func (t *tool) inspect() *cli.Command {
 				return at(files[0], err)
 			}
 			if c.Bool("json") {
-				return writeJSON(t.stdout, newInspection(d, files[0], hash))
+				return writeJSON(t.stdout, newInspection(d, decode, files[0], hash))
 			}
 			show(t.stdout, d, files[0], hash)
+			showDecode(t.stdout, decode, none)
+			showAssumed(t.stdout, d)
 			return nil
 		},
 	}
@@ -112,11 +122,47 @@ func show(w io.Writer, d *analyze.Detector, path, hash string) {
 			fmt.Fprintf(w, "  %s (%s)\n", n.Label(), n.OpType)
 		}
 	}
-	if len(d.Assumed) > 0 {
-		fmt.Fprintln(w, "\nassumed")
-		for _, text := range d.Assumed {
-			fmt.Fprintf(w, "  %s\n", text)
-		}
+}
+
+// showDecode prints the formula of boxes, or why there is none.
+func showDecode(w io.Writer, d *analyze.Decode, none *analyze.NotDecoded) {
+	if d == nil {
+		fmt.Fprintf(w, "\ndecode: none (%s)\n", none.Reason)
+		return
+	}
+	columns := d.Columns()
+	fmt.Fprintf(w, "\ndecode: %s, rows hold %s %s\n", d.Form, strings.Join(columns[:], ", "), inUnits(d.Units))
+	for _, line := range d.Formula() {
+		fmt.Fprintf(w, "  %s\n", line)
+	}
+	if d.Image != nil {
+		fmt.Fprintf(w, "  cut off at x %g to %g, y %g to %g\n", d.Image[0], d.Image[2], d.Image[1], d.Image[3])
+	}
+	fmt.Fprintf(w, "  in %s rows of random numbers off by at most %.2g ulp (%.2g)%s\n", grouped(int64(d.Error.Rows)), d.Error.ULP, d.Error.Absolute, exactly(d.Error))
+}
+
+func inUnits(units string) string {
+	if units == "unknown" {
+		return "in a unit of their own"
+	}
+	return "in " + units
+}
+
+func exactly(e analyze.FitError) string {
+	if e.Exact {
+		return ", and equal to the last bit where each step is rounded"
+	}
+	return ""
+}
+
+// showAssumed prints what convention decided.
+func showAssumed(w io.Writer, d *analyze.Detector) {
+	if len(d.Assumed) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nassumed")
+	for _, text := range d.Assumed {
+		fmt.Fprintf(w, "  %s\n", text)
 	}
 }
 

@@ -19,7 +19,7 @@ type inspection struct {
 	Classes    *int             `json:"classes"` // background counted
 	Background bool             `json:"background"`
 	Activation string           `json:"activation"`
-	Decode     any              `json:"decode"` // null: no formula is fitted
+	Decode     *inspectDecode   `json:"decode"` // null: none, or by no formula known
 	Head       inspectHead      `json:"head"`
 	Outputs    []inspectOutput  `json:"outputs"`
 	Selectors  []inspectOperand `json:"selectors"`
@@ -95,7 +95,7 @@ type inspectOperand struct {
 	OpType string `json:"op_type"`
 }
 
-func newInspection(d *analyze.Detector, path, hash string) inspection {
+func newInspection(d *analyze.Detector, decode *analyze.Decode, path, hash string) inspection {
 	m := d.Model
 	out := inspection{
 		Schema: "anchorc/inspect/1",
@@ -104,6 +104,9 @@ func newInspection(d *analyze.Detector, path, hash string) inspection {
 		Layout: list(d.Layout), Background: d.Background, Activation: orElse(d.Activation, "none"),
 		Head:    inspectHead{d.Head.MACs, d.Head.Params, d.Head.Boxes, d.Head.Fingerprint, []inspectLevel{}},
 		Outputs: []inspectOutput{}, Selectors: []inspectOperand{}, Assumed: list(d.Assumed),
+	}
+	if decode != nil {
+		out.Decode = newInspectDecode(decode)
 	}
 	if d.Family != "" {
 		out.Family = &d.Family
