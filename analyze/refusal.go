@@ -42,15 +42,6 @@ func (r *Refusal) Error() string {
 	return text
 }
 
-// Selected refuses, where rows are chosen by value inside the graph, what only
-// outputs of fixed rows allow.
-func (d *Detector) Selected() error {
-	if len(d.Selectors) == 0 {
-		return nil
-	}
-	return selected(d.Selectors[0])
-}
-
 func selected(n *onnxir.Node) *Refusal {
 	return &Refusal{Reason: Selector, Node: n, Found: fmt.Sprintf("%s chooses rows by their values inside the graph", n.OpType),
 		Help: "cut it at its heads with anchorc cut and work on that, or export the model without its post-processing"}

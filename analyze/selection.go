@@ -6,6 +6,8 @@ import "anchorc/onnxir"
 type Selection struct {
 	Convs   []ConvKeep
 	Outputs []OutputKeep
+	// Fronts are the values in front of selectors.
+	Fronts []OutputKeep
 }
 
 // ConvKeep lists the output channels that a head convolution keeps. Those that
@@ -39,17 +41,23 @@ func (d *Detector) Select(removed [][]bool) Selection {
 		}
 	}
 	for i := range d.Outputs {
-		o := &d.Outputs[i]
-		k := OutputKeep{Output: o, Axis: o.Axis}
-		if o.Kind != Other && o.Kind != Detections {
-			k.Keep = []int{}
-			for i, slot := range o.Slots {
-				if slot.Anchor < 0 || !removed[slot.Level][slot.Anchor] {
-					k.Keep = append(k.Keep, i)
-				}
-			}
-		}
-		s.Outputs = append(s.Outputs, k)
+		s.Outputs = append(s.Outputs, keepOf(&d.Outputs[i], removed))
+	}
+	for i := range d.Fronts {
+		s.Fronts = append(s.Fronts, keepOf(&d.Fronts[i], removed))
 	}
 	return s
+}
+
+func keepOf(o *Output, removed [][]bool) OutputKeep {
+	k := OutputKeep{Output: o, Axis: o.Axis}
+	if o.Kind != Other && o.Kind != Detections {
+		k.Keep = []int{}
+		for i, slot := range o.Slots {
+			if slot.Anchor < 0 || !removed[slot.Level][slot.Anchor] {
+				k.Keep = append(k.Keep, i)
+			}
+		}
+	}
+	return k
 }

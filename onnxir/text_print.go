@@ -35,6 +35,16 @@ func PrintNodes(w io.Writer, m *Model, keep func(*Node) bool) error {
 	return p.w.Flush()
 }
 
+// PrintAttr writes one attribute as [Print] does: equal text is an equal attribute.
+func PrintAttr(w io.Writer, a *Attr) error {
+	p := &printer{w: bufio.NewWriter(w)}
+	p.attr(a)
+	if p.err != nil {
+		return p.err
+	}
+	return p.w.Flush()
+}
+
 // printer writes text; its first error ends up in err, and a failed write
 // surfaces when the buffer is flushed.
 type printer struct {

@@ -20,9 +20,6 @@ import (
 // Verify judges whether candidate is original without the anchors of a mask.
 func Verify(ctx context.Context, original, candidate *onnxir.Model, mk *mask.Mask, o Options) (*verify.Report, error) {
 	facts, err := analyze.Analyze(ctx, original, o.Analyze)
-	if err == nil {
-		err = facts.Selected()
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -106,9 +103,23 @@ func claim(d *analyze.Detector, removed [][]bool) verify.Claim {
 	for _, k := range s.Convs {
 		c.Convs = append(c.Convs, verify.ConvClaim{Node: k.Node, Keep: k.Keep})
 	}
+	c.Selected = len(d.Selectors) > 0
+	for _, k := range s.Fronts {
+		name := k.Output.Value.Name
+		switch {
+		case k.Output.Value.IsOutput: // among the outputs
+		case k.Keep == nil:
+			c.Outputs = append(c.Outputs, verify.OutputClaim{Name: name, Whole: true})
+		case len(k.Keep) == 0:
+			c.Gone = append(c.Gone, name)
+		default:
+			c.Outputs = append(c.Outputs, verify.OutputClaim{Name: name, Axis: k.Axis, Keep: k.Keep})
+		}
+	}
 	for _, k := range s.Outputs {
 		name := k.Output.Value.Name
 		switch {
+		case k.Output.Kind == analyze.Detections: // what stands in front is spoken of
 		case k.Keep == nil:
 			c.Outputs = append(c.Outputs, verify.OutputClaim{Name: name, Whole: true})
 		case len(k.Keep) == 0:
@@ -126,6 +137,9 @@ func Place(d *analyze.Detector) func(output string, index []int) verify.Place {
 	outputs := map[string]*analyze.Output{}
 	for i := range d.Outputs {
 		outputs[d.Outputs[i].Value.Name] = &d.Outputs[i]
+	}
+	for i := range d.Fronts {
+		outputs[d.Fronts[i].Value.Name] = &d.Fronts[i]
 	}
 	return func(output string, index []int) verify.Place {
 		o := outputs[output]

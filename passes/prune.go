@@ -63,9 +63,6 @@ func Prune(ctx context.Context, in *onnxir.Model, mk *mask.Mask, o Options) (*Re
 	}
 	go in.SHA256() // beside the analysis; it is computed once
 	facts, err := analyze.Analyze(ctx, model, o.Analyze)
-	if err == nil {
-		err = facts.Selected()
-	}
 	if err != nil {
 		return nil, err
 	}

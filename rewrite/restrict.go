@@ -66,7 +66,7 @@ func (e *Error) Error() string {
 func Restrict(ctx context.Context, m *onnxir.Model, tail *analyze.Tail, req Request) (*Result, error) {
 	r := &restriction{
 		g: m.Graph, tail: tail, elsewhere: req.Elsewhere, old: maps.Clone(tail.Shapes), opset: int(m.Opset("")), irVersion: m.IRVersion,
-		keep: map[*onnxir.Value]Keep{}, new: interp.Env{}, broken: map[*onnxir.Value]error{}, follow: map[*onnxir.Value]bool{}, demanded: map[demand]*onnxir.Value{}, copies: map[*onnxir.Value]*onnxir.Value{},
+		keep: map[*onnxir.Value]Keep{}, new: interp.Env{}, broken: map[*onnxir.Value]error{}, follow: map[*onnxir.Value]bool{}, demanded: map[demand]*onnxir.Value{}, copies: map[*onnxir.Value]*onnxir.Value{}, behind: newBehind(),
 		machine: interp.Machine{Opset: m.Opset, Declared: true}, result: &Result{},
 	}
 	if err := r.fates(ctx, req); err != nil {
@@ -79,6 +79,7 @@ func Restrict(ctx context.Context, m *onnxir.Model, tail *analyze.Tail, req Requ
 	if err := r.outputs(ctx, req); err != nil {
 		return nil, err
 	}
+	r.measureElsewhere(req)
 	sweep(r.g, before)
 	for _, n := range r.g.Nodes {
 		if before.nodes[n] {
@@ -116,6 +117,7 @@ type restriction struct {
 
 	broken   map[*onnxir.Value]error // values that can no longer be computed
 	follow   map[*onnxir.Value]bool  // what [restriction.dynamic] found
+	behind   *behind
 	demanded map[demand]*onnxir.Value
 	copies   map[*onnxir.Value]*onnxir.Value // restricted copies, and what they are copies of
 	made     []*onnxir.Value                 // the keys of copies, in order
@@ -181,7 +183,7 @@ func (r *restriction) fates(ctx context.Context, req Request) error {
 		}
 		return nil
 	}
-	_, err := r.tail.Run(ctx, interp.Machine{Domain: tags}, seeds, append(slices.Clone(r.g.Outputs), r.measured()...), observe)
+	_, err := r.tail.Run(ctx, interp.Machine{Domain: tags}, seeds, slices.Concat(r.g.Outputs, r.tail.Fronts, r.measured()), observe)
 	return err
 }
 
@@ -220,6 +222,16 @@ func (r *restriction) rewriteNodes(ctx context.Context, req Request) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if slices.ContainsFunc(n.Outputs, func(v *onnxir.Value) bool { return v != nil && r.tail.Behind(v) }) {
+			gone, err := r.rewriteBehind(ctx, n)
+			if err == nil && !gone && r.readsChanged(n) {
+				err = r.evaluate(ctx, n)
+			}
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		// Of what leads nowhere nothing is known, and nothing need be right.
 		carried := slices.ContainsFunc(n.Outputs, func(v *onnxir.Value) bool { _, known := r.keep[v]; return known })
 		if carried && r.gone(n) {
@@ -257,6 +269,47 @@ func (r *restriction) rewriteNodes(ctx context.Context, req Request) error {
 		}
 	}
 	return nil
+}
+
+// measureElsewhere has what takes the batch, height or width of a map that is gone
+// take them of what its convolution reads.
+func (r *restriction) measureElsewhere(req Request) {
+	for _, n := range r.g.Nodes {
+		v := n.In(0)
+		if _, head := req.Channels[v]; !n.Is("Shape") || !head || !r.keep[v].Gone {
+			continue
+		}
+		in := v.Def.In(0)
+		x, y := r.old[v], r.old[in]
+		if x == nil || y == nil || x.Rank() != y.Rank() {
+			continue
+		}
+		fits := !n.Out(0).IsOutput
+		for _, u := range n.Out(0).Uses() {
+			by := r.now(u.Node.In(1))
+			if !u.Node.Is("Gather") || by == nil || !by.Static() {
+				fits = false
+				continue
+			}
+			list, err := by.Ints()
+			for _, axis := range list {
+				fits = fits && err == nil && axis != 1 && axis >= 0 && int(axis) < x.Rank() && x.Shape[axis] == y.Shape[axis]
+			}
+		}
+		if fits {
+			n.SetInput(0, in)
+		}
+	}
+}
+
+// readsChanged reports whether anything that a node reads is not what it was.
+func (r *restriction) readsChanged(n *onnxir.Node) bool {
+	for v := range n.Reads() {
+		if r.changed(v) {
+			return true
+		}
+	}
+	return false
 }
 
 // gone reports whether all that a node gives is gone.
@@ -314,8 +367,8 @@ func (r *restriction) known() interp.Env {
 // evaluate finds out what is known of a node's results as it stands now.
 func (r *restriction) evaluate(ctx context.Context, n *onnxir.Node) error {
 	env := interp.Env{}
-	for _, v := range n.Inputs {
-		if x := r.now(v); v != nil && x != nil {
+	for v := range n.Reads() {
+		if x := r.now(v); x != nil {
 			env[v] = x
 		}
 	}

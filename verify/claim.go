@@ -22,6 +22,12 @@ type Claim struct {
 	// Cut says that the candidate ends early: Outputs are values of the original,
 	// in the order of the candidate's outputs, and nothing is said of others.
 	Cut bool
+	// Selected says that rows are chosen by value inside: Outputs are values in
+	// front of the selectors, beside such outputs of the original as have fixed
+	// rows; the candidate has them under the same names, and behind them the same
+	// graph. Gone names values in front of selectors of which nothing stays.
+	Selected bool
+	Gone     []string
 	// Place, if not nil, says what an element of an original's output is, given
 	// its index on each axis.
 	Place func(output string, index []int) Place

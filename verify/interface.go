@@ -15,7 +15,7 @@ func (c *comparison) lookUp() error {
 	for i := range c.claim.Outputs {
 		o := &c.claim.Outputs[i]
 		v := g.Value(o.Name)
-		if v == nil || !v.IsOutput && !c.claim.Cut || claimed[o.Name] {
+		if v == nil || !v.IsOutput && !c.claim.Cut && !c.claim.Selected || claimed[o.Name] {
 			return fmt.Errorf("the claim names output %q, which the original does not have, or names it twice", o.Name)
 		}
 		claimed[o.Name] = true
@@ -42,7 +42,7 @@ func (c *comparison) lookUp() error {
 		claimed[name] = true
 	}
 	for _, v := range g.Outputs {
-		if !claimed[v.Name] && !c.claim.Cut {
+		if !claimed[v.Name] && !c.claim.Cut && !c.claim.Selected {
 			return fmt.Errorf("the claim says nothing of output %q", v.Name)
 		}
 	}
@@ -97,6 +97,10 @@ func (j *judge) interfaces(c *comparison) bool {
 	for i := range c.claim.Outputs {
 		o := &c.claim.Outputs[i]
 		v := b.Graph.Value(o.inCandidate())
+		if v == nil {
+			j.unknown(fmt.Sprintf("the candidate has no value %q, which stands in front of a selector", o.inCandidate()))
+			return false
+		}
 		c.candidate.outputs = append(c.candidate.outputs, v)
 		e := c.candidate.exprs[v]
 		if e == nil || e.Shape == nil {

@@ -186,6 +186,16 @@ func (j *judge) proof(ctx context.Context, c *comparison) (bool, error) {
 	if len(p.structural) > 0 {
 		j.assume(fmt.Sprintf("%d nodes are steered by integers that floating-point arithmetic computes; they hold as computed here (first at %q)", len(p.structural), p.structural[0].Label()))
 	}
+	if p.proved && c.claim.Selected {
+		b := c.behind(ctx)
+		for _, text := range b.changed {
+			j.assume(text)
+		}
+		if b.why != "" {
+			j.unknown(b.why, b.nodes...)
+			return false, nil
+		}
+	}
 	if p.proved {
 		return true, nil
 	}

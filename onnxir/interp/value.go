@@ -78,6 +78,18 @@ func widened(x *Value) (*Value, error) {
 	return Known(onnxir.Double, x.Shape, wide), nil
 }
 
+// OfNumbers gives a known value of any type of numbers; integers are cut off.
+func OfNumbers(d onnxir.DType, shape []int, x []float64) (*Value, error) {
+	if d.IsFloat() {
+		return OfFloats(d, shape, x)
+	}
+	data, err := fromInts(d, convert[float64, int64](x))
+	if err != nil {
+		return nil, err
+	}
+	return Known(d, shape, data), nil
+}
+
 // Int64s gives a known one-dimensional int64 value.
 func Int64s(x ...int64) *Value { return Known(onnxir.Int64, []int{len(x)}, x) }
 

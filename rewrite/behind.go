@@ -1,0 +1,560 @@
+package rewrite
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"anchorc/onnxir"
+	"anchorc/onnxir/interp"
+)
+
+// Behind a selector nobody knows which rows an element comes from, and almost
+// nothing need be changed: what was picked is what it was. But numbers that name
+// rows (what TopK, NonMaxSuppression and NonZero give) mean other rows now. They are
+// followed as pairs of the old number and the new, through whatever is computed with
+// them, up to where something is gathered by them: what heads feed lost just those
+// rows, a table is restricted to them, a constant that leads into another level's
+// rows is moved.
+
+// rows are numbers of rows behind a selector: number from[i] becomes to[i], and
+// others cannot be chosen any more. Numbers made of the same choice stand at the
+// same i.
+type rows struct {
+	choice   int // which one; values of one choice may be computed with together
+	from, to []float64
+	// add is the node that added a constant, its operand number by.
+	add   *onnxir.Node
+	by    int
+	parts []*rows // of a Concat
+}
+
+// behind is what is known of values behind selectors.
+type behind struct {
+	choices int
+	single  map[*onnxir.Value]*rows
+	// columns are the rows that each index along an axis holds.
+	columns map[*onnxir.Value][]*rows
+	axis    map[*onnxir.Value]int
+	mixed   map[*onnxir.Value]bool // hold numbers of rows in a way that is not followed
+	gone    map[*onnxir.Value]bool
+}
+
+func newBehind() *behind {
+	return &behind{single: map[*onnxir.Value]*rows{}, columns: map[*onnxir.Value][]*rows{}, axis: map[*onnxir.Value]int{}, mixed: map[*onnxir.Value]bool{}, gone: map[*onnxir.Value]bool{}}
+}
+
+// of gives the rows of an axis of n, of which a list stays, or all where that is nil.
+func (b *behind) of(list []int, n int) *rows {
+	if list == nil {
+		for i := range n {
+			list = append(list, i)
+		}
+	}
+	b.choices++
+	r := &rows{choice: b.choices}
+	for to, from := range list {
+		r.from, r.to = append(r.from, float64(from)), append(r.to, float64(to))
+	}
+	return r
+}
+
+// zero is a number that is always 0.
+func zero() *rows { return &rows{from: []float64{0}, to: []float64{0}} }
+
+// rewriteBehind makes a node behind a selector right for the rows that stay; it
+// reports whether the node is gone.
+func (r *restriction) rewriteBehind(ctx context.Context, n *onnxir.Node) (bool, error) {
+	b := r.behind
+	if r.lost(n) {
+		for _, v := range n.Outputs {
+			b.gone[v] = true
+		}
+		return true, nil
+	}
+	var err error
+	switch n.OpType {
+	case "TopK":
+		err = r.topK(n)
+	case "NonMaxSuppression":
+		boxes := n.In(0)
+		x := r.old[boxes]
+		if x == nil || x.Rank() != 3 {
+			return false, &Error{n, "nothing is known of its boxes"}
+		}
+		cols := []*rows{nil, nil, nil}
+		if !r.tail.Behind(boxes) {
+			cols[2] = b.of(r.keep[boxes].axis(1), x.Shape[1])
+		}
+		if x.Shape[0] == 1 {
+			cols[0] = zero()
+		}
+		b.name(n.Out(0), 1, cols)
+	case "NonZero":
+		if x := n.In(0); !r.tail.Behind(x) && r.old[x] != nil {
+			var cols []*rows
+			for a, size := range r.old[x].Shape {
+				cols = append(cols, b.of(r.keep[x].axis(a), size))
+			}
+			b.name(n.Out(0), 0, cols)
+		}
+	case "Gather", "GatherElements", "GatherND":
+		err = r.gatherBehind(ctx, n)
+	default:
+		err = r.followRows(ctx, n)
+	}
+	if err != nil {
+		if _, is := err.(*Error); is {
+			return false, err
+		}
+		return false, &Error{n, err.Error()}
+	}
+	return false, nil
+}
+
+// lost reports whether what a node works on is gone; a Concat does without.
+func (r *restriction) lost(n *onnxir.Node) bool {
+	gone := func(v *onnxir.Value) bool {
+		return v != nil && (r.keep[v].Gone || r.behind.gone[v] || r.broken[v] != nil)
+	}
+	any := false
+	for v := range n.Reads() {
+		any = any || gone(v)
+	}
+	if !any || !n.Is("Concat") {
+		return any
+	}
+	left := slices.DeleteFunc(slices.Clone(n.Inputs), gone)
+	if len(left) > 0 {
+		n.SetInputs(left)
+	}
+	return len(left) == 0
+}
+
+// name says what rows each index along an axis holds.
+func (b *behind) name(v *onnxir.Value, axis int, cols []*rows) {
+	b.columns[v], b.axis[v] = cols, axis
+	if len(cols) == 1 {
+		b.single[v] = cols[0]
+	}
+}
+
+// topK lowers k to what there is.
+func (r *restriction) topK(n *onnxir.Node) error {
+	x := n.In(0)
+	axis := int64(-1)
+	if a := n.Attr("axis"); a != nil {
+		axis = a.Int
+	}
+	was, is := r.old[x], r.now(x)
+	if was == nil || is == nil {
+		return fmt.Errorf("nothing is known of what it chooses from")
+	}
+	if axis < 0 {
+		axis += int64(was.Rank())
+	}
+	size := int64(is.Shape[axis])
+	if k := n.Attr("k"); k != nil && k.Int > size {
+		n.SetAttr(onnxir.IntAttr("k", size))
+	}
+	if k := n.In(1); k != nil {
+		if now := r.now(k); now != nil && now.Static() {
+			list, err := now.Ints()
+			if err != nil {
+				return err
+			}
+			if len(list) == 1 && list[0] > size {
+				made, err := r.indexConstant(k, []int{1}, []int64{size}, n)
+				if err != nil {
+					return err
+				}
+				n.SetInput(1, made)
+			}
+		}
+	}
+	if !r.tail.Behind(x) {
+		r.behind.single[n.Out(1)] = r.behind.of(r.keep[x].axis(int(axis)), was.Shape[axis])
+	}
+	return nil
+}
+
+// gatherBehind sees to it that what is gathered by numbers of rows has those rows.
+func (r *restriction) gatherBehind(ctx context.Context, n *onnxir.Node) error {
+	b, data, by := r.behind, n.In(0), n.In(1)
+	old := r.old[data]
+	if old == nil {
+		return fmt.Errorf("nothing is known of %q", data.Name)
+	}
+	axis := 0
+	if a := n.Attr("axis"); a != nil {
+		axis = int(a.Int)
+	}
+	if axis < 0 {
+		axis += old.Rank()
+	}
+	// Which rows index each axis of the data.
+	index := map[int]*rows{}
+	switch {
+	case n.Is("GatherND"):
+		if cols := b.columns[by]; cols != nil && b.axis[by] == r.old[by].Rank()-1 {
+			for a, c := range cols {
+				index[a] = c
+			}
+		}
+	default:
+		index[axis] = b.single[by]
+	}
+	k := whole(old.Rank())
+	switch mine, carried := r.keep[data]; {
+	case carried:
+		for a := range old.Rank() {
+			if err := r.matches(ctx, index[a], mine.axis(a), b.mixed[by], n.Is("GatherND") || a == axis); err != nil {
+				return fmt.Errorf("%q is gathered along axis %d: %w", data.Name, a, err)
+			}
+		}
+	case r.tail.Behind(data):
+		// Chosen before: its places are no rows.
+		if cols := b.columns[data]; cols != nil && axis == b.axis[data] && !r.tail.Behind(by) {
+			return r.pickColumns(n, cols, r.old[by])
+		}
+		b.single[n.Out(0)] = b.single[data]
+		if cols := b.columns[data]; cols != nil && n.Is("Gather") && axis != b.axis[data] {
+			at := b.axis[data]
+			if axis < at {
+				at += r.old[by].Rank() - 1
+			}
+			b.name(n.Out(0), at, cols)
+		}
+		b.mixed[n.Out(0)] = b.mixed[data]
+	default: // a table
+		for a, rows := range index {
+			if rows == nil {
+				continue
+			}
+			most := 0.
+			for _, to := range rows.to {
+				most = max(most, to)
+			}
+			list := make([]int, int(most)+1)
+			for i, to := range rows.to {
+				if int(to) < 0 || int(to) >= len(list) || int(rows.from[i]) >= old.Shape[a] {
+					return fmt.Errorf("table %q is gathered by numbers that are no rows of its axis %d", data.Name, a)
+				}
+				list[int(to)] = int(rows.from[i])
+			}
+			if k.Axes[a] = list; len(list) == old.Shape[a] && slices.IsSorted(list) {
+				k.Axes[a] = nil // all of it
+			}
+		}
+		if b.mixed[by] {
+			return fmt.Errorf("table %q is gathered by numbers of rows in a way that is not followed", data.Name)
+		}
+		if !k.all() {
+			small, err := r.operand(ctx, data, k, n)
+			if err != nil {
+				return err
+			}
+			n.SetInput(0, small)
+		}
+	}
+	return nil
+}
+
+// matches finds out whether numbers of rows fit what is gathered, of which a list
+// stays; a constant that was added to them is changed where that makes them fit.
+func (r *restriction) matches(ctx context.Context, numbers *rows, list []int, mixed, indexed bool) error {
+	if !indexed {
+		return nil
+	}
+	if list == nil && numbers == nil && !mixed {
+		return nil
+	}
+	if mixed || numbers == nil {
+		if list == nil {
+			return nil
+		}
+		return fmt.Errorf("by numbers that nobody knows which rows they name")
+	}
+	parts := numbers.parts
+	if parts == nil {
+		parts = []*rows{numbers}
+	}
+	for _, p := range parts {
+		off, steady := 0., true
+		for i, from := range p.from {
+			want := from
+			if list != nil {
+				at, found := slices.BinarySearch(list, int(from))
+				if !found {
+					return fmt.Errorf("by numbers that name rows which are gone")
+				}
+				want = float64(at)
+			}
+			if d := want - p.to[i]; i == 0 {
+				off = d
+			} else if d != off {
+				steady = false
+			}
+		}
+		if off == 0 && steady {
+			continue
+		}
+		if p.add == nil || !steady {
+			return fmt.Errorf("by numbers that name other rows now")
+		}
+		v := p.add.Inputs[p.by]
+		now, err := r.now(v).Ints()
+		if err != nil {
+			return err
+		}
+		for i := range now {
+			now[i] += int64(off)
+		}
+		made, err := r.indexConstant(v, r.now(v).Shape, now, p.add)
+		if err != nil {
+			return err
+		}
+		p.add.SetInput(p.by, made)
+		for i := range p.to {
+			p.to[i] += off
+		}
+	}
+	return nil
+}
+
+// pickColumns takes some columns, which are known.
+func (r *restriction) pickColumns(n *onnxir.Node, cols []*rows, by *interp.Value) error {
+	list, err := by.Ints()
+	if err != nil {
+		return err
+	}
+	var picked []*rows
+	for _, i := range list {
+		if i < 0 {
+			i += int64(len(cols))
+		}
+		if i < 0 || i >= int64(len(cols)) {
+			return fmt.Errorf("index %d of %d columns", i, len(cols))
+		}
+		picked = append(picked, cols[i])
+	}
+	if by.Rank() == 0 || len(picked) == 1 {
+		r.behind.single[n.Out(0)] = picked[0]
+		return nil
+	}
+	r.behind.name(n.Out(0), r.behind.axis[n.In(0)], picked)
+	return nil
+}
+
+// followRows follows numbers of rows through a node that moves them or computes
+// with them.
+func (r *restriction) followRows(ctx context.Context, n *onnxir.Node) error {
+	b := r.behind
+	named, mixed := 0, false
+	for v := range n.Reads() {
+		if b.single[v] != nil || b.columns[v] != nil {
+			named++
+		}
+		mixed = mixed || b.mixed[v]
+	}
+	if named == 0 && !mixed {
+		return nil
+	}
+	x := n.In(0)
+	switch n.OpType {
+	case "Cast", "Identity":
+		b.single[n.Out(0)], b.mixed[n.Out(0)] = b.single[x], b.mixed[x]
+		if cols := b.columns[x]; cols != nil {
+			b.name(n.Out(0), b.axis[x], cols)
+		}
+		return nil
+	case "Transpose":
+		if cols := b.columns[x]; cols != nil {
+			axis := r.old[x].Rank() - 1 - b.axis[x]
+			if perm := n.Attr("perm"); perm != nil {
+				axis = slices.Index(perm.Ints, int64(b.axis[x]))
+			}
+			b.name(n.Out(0), axis, cols)
+			return nil
+		}
+		b.single[n.Out(0)], b.mixed[n.Out(0)] = b.single[x], b.mixed[x]
+		return nil
+	case "Slice", "Split":
+		if b.columns[x] != nil {
+			return r.sliceColumns(n, b.columns[x])
+		}
+		for _, v := range n.Outputs {
+			b.single[v], b.mixed[v] = b.single[x], b.mixed[x]
+		}
+		return nil
+	case "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Tile":
+		b.single[n.Out(0)] = b.single[x]
+		b.mixed[n.Out(0)] = b.mixed[x] || b.columns[x] != nil && len(b.columns[x]) > 1 && slices.ContainsFunc(b.columns[x], func(c *rows) bool { return c != nil })
+		return nil
+	case "Shape", "Size":
+		return nil // how many were chosen
+	case "Concat":
+		return r.concatRows(n)
+	case "TopK", "NonMaxSuppression":
+		return nil
+	}
+	op := op(n)
+	if op != nil && op.Kind == interp.Maps || n.Is("Where") {
+		out, err := r.mapRows(ctx, n)
+		if err != nil {
+			return err
+		}
+		if out != nil {
+			b.single[n.Out(0)] = out
+			return nil
+		}
+	}
+	for _, v := range n.Outputs {
+		if v != nil && r.old[v] != nil && !r.old[v].DType.IsFloat() && r.old[v].DType != onnxir.Bool {
+			b.mixed[v] = true
+		}
+	}
+	return nil
+}
+
+// sliceColumns takes a stretch of columns.
+func (r *restriction) sliceColumns(n *onnxir.Node, cols []*rows) error {
+	b, x := r.behind, n.In(0)
+	at := 0
+	for _, v := range n.Outputs {
+		if v == nil {
+			continue
+		}
+		size := r.old[v].Shape[b.axis[x]]
+		if n.Is("Slice") && size != len(cols) {
+			s, err := r.boundsOf(n, func(v *onnxir.Value) *interp.Value { return r.old[v] })
+			if err != nil {
+				return err
+			}
+			i := slices.Index(s.axes, int64(b.axis[x]))
+			if i < 0 {
+				i = slices.Index(s.axes, int64(b.axis[x]-r.old[x].Rank()))
+			}
+			if i < 0 || s.steps[i] != 1 {
+				return fmt.Errorf("which columns it takes is not followed")
+			}
+			if at = int(s.starts[i]); at < 0 {
+				at += len(cols)
+			}
+		}
+		b.name(v, b.axis[x], cols[at:at+size])
+		at += size
+	}
+	return nil
+}
+
+// concatRows puts numbers of rows behind each other.
+func (r *restriction) concatRows(n *onnxir.Node) error {
+	b := r.behind
+	var parts []*rows
+	some := false
+	for _, v := range n.Inputs {
+		p := b.single[v]
+		some = some || p != nil || b.mixed[v]
+		if p != nil && p.parts != nil {
+			parts = append(parts, p.parts...)
+		} else {
+			parts = append(parts, p)
+		}
+	}
+	if !some {
+		return nil
+	}
+	if axis := n.Attr("axis"); slices.Contains(parts, nil) {
+		// Columns side by side, as of indices for GatherND.
+		if axis != nil && r.old[n.Out(0)].Rank() == 2 && r.old[n.Out(0)].Shape[1] == len(n.Inputs) {
+			var cols []*rows
+			for _, v := range n.Inputs {
+				cols = append(cols, b.single[v])
+			}
+			b.name(n.Out(0), 1, cols)
+			return nil
+		}
+		b.mixed[n.Out(0)] = true
+		return nil
+	}
+	b.choices++
+	all := &rows{choice: b.choices, parts: parts}
+	for _, p := range parts {
+		all.from, all.to = append(all.from, p.from...), append(all.to, p.to...)
+	}
+	b.single[n.Out(0)] = all
+	return nil
+}
+
+// mapRows computes with numbers of rows: on all old ones, and on all new ones. Nil
+// says that what is not known before the model runs takes part.
+func (r *restriction) mapRows(ctx context.Context, n *onnxir.Node) (*rows, error) {
+	b := r.behind
+	var base *rows
+	for _, v := range n.Inputs {
+		if p := b.single[v]; p != nil && (base == nil || base.choice == 0) {
+			base = p
+		}
+	}
+	if base == nil {
+		return nil, nil
+	}
+	length := len(base.from)
+	run := func(side func(*rows) []float64, known func(*onnxir.Value) *interp.Value) ([]float64, error) {
+		env := interp.Env{}
+		for _, v := range n.Inputs {
+			if v == nil {
+				continue
+			}
+			p, x := b.single[v], known(v)
+			var data []float64
+			switch {
+			case p != nil && (p.choice == base.choice || len(p.from) == 1):
+				data = side(p)
+			case p == nil && !b.mixed[v] && x != nil && x.Static() && !x.Behind:
+				numbers, err := x.Floats()
+				if err != nil {
+					return nil, err
+				}
+				if data = slices.Compact(slices.Clone(numbers)); len(data) != 1 {
+					return nil, nil
+				}
+			default:
+				return nil, nil
+			}
+			if len(data) == 1 && length > 1 {
+				data = slices.Repeat(data, length)
+			}
+			y, err := interp.OfNumbers(r.old[v].DType, []int{length}, data)
+			if err != nil {
+				return nil, err
+			}
+			env[v] = y
+		}
+		if err := r.machine.Step(ctx, n, env); err != nil {
+			return nil, err
+		}
+		return env[n.Out(0)].Floats()
+	}
+	from, err := run(func(p *rows) []float64 { return p.from }, func(v *onnxir.Value) *interp.Value { return r.old[v] })
+	if err != nil || from == nil {
+		return nil, err
+	}
+	to, err := run(func(p *rows) []float64 { return p.to }, r.now)
+	if err != nil || to == nil {
+		return nil, err
+	}
+	if slices.Equal(from, base.from) && slices.Equal(to, base.to) {
+		return base, nil
+	}
+	out := &rows{choice: base.choice, from: from, to: to}
+	if n.Is("Add") {
+		for i, v := range n.Inputs {
+			if b.single[v] == nil {
+				out.add, out.by = n, i
+			}
+		}
+	}
+	return out, nil
+}
