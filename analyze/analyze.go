@@ -72,6 +72,11 @@ func Analyze(ctx context.Context, m *onnxir.Model, o Options) (*Detector, error)
 	if err := d.table(ctx, find.groups, find.boxAt(f)); err != nil {
 		return nil, refuse(err)
 	}
+	if d.Head.Levels[0].Anchors[0].Width == nil && len(d.Selectors) > 0 {
+		if err := d.sizesOf(d.gathered()); err != nil {
+			return nil, err
+		}
+	}
 	d.Assumed = append(d.Assumed, find.assumed...)
 	if err := d.anchorFree(ctx, find); err != nil {
 		return nil, err

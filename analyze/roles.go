@@ -37,6 +37,9 @@ func roles(f *flow, g *group) map[*head]Role {
 		}
 	}
 	take(box, Box)
+	if len(rest) == 1 && rest[0].columns == 1 && f.secondStage() {
+		take(rest[0], Objectness)
+	}
 	if len(rest) > 1 {
 		for _, h := range rest {
 			others := slices.DeleteFunc(slices.Clone(rest), func(o *head) bool { return o == h })
@@ -60,6 +63,12 @@ func roles(f *flow, g *group) map[*head]Role {
 		take(h, Landmark)
 	}
 	return out
+}
+
+// secondStage reports whether regions are looked at again: what comes before says
+// only whether there is something.
+func (f *flow) secondStage() bool {
+	return slices.ContainsFunc(f.graph.Nodes, func(n *onnxir.Node) bool { return n.Is("RoiAlign") || n.Is("MaxRoiPool") })
 }
 
 // isClass tells a class map from landmarks where beside stands a map of one

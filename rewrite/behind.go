@@ -249,7 +249,7 @@ func (r *restriction) gatherBehind(ctx context.Context, n *onnxir.Node) error {
 		if b.mixed[by] {
 			return fmt.Errorf("table %q is gathered by numbers of rows in a way that is not followed", data.Name)
 		}
-		if !k.all() {
+		if !k.all() || r.changed(data) {
 			small, err := r.operand(ctx, data, k, n)
 			if err != nil {
 				return err

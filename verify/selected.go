@@ -88,8 +88,19 @@ func (m *matching) same(a, b *onnxir.Value) bool {
 	if x, y := m.original.exprs[a], m.candidate.exprs[b]; x != nil && y != nil && !x.Random && x.Whole == y.Whole {
 		return true
 	}
-	if p, q := constantOf(a), constantOf(b); p != nil && q != nil {
+	p, q := constantOf(a), constantOf(b)
+	if p != nil && q != nil {
 		return m.constants(a.Name, p, q)
+	}
+	if q != nil && q.Len() == 1 && q.DType == onnxir.Int64 && a.Def != nil && !m.isBehind(a) {
+		// A count that was computed.
+		if data, err := q.Data(); err == nil {
+			m.changed = append(m.changed, fmt.Sprintf("behind the selectors, %q is %v and was computed", a.Name, data))
+			return true
+		}
+	}
+	if x := m.original.exprs[a]; x != nil && x.DType.IsFloat() && !m.isBehind(a) {
+		return m.table(a, b) || m.differ(b.Def, "value %q is not what it was, nor those of its rows that stay", b.Name)
 	}
 	n, o := a.Def, b.Def
 	if n == nil || o == nil {
@@ -113,9 +124,6 @@ func (m *matching) same(a, b *onnxir.Value) bool {
 	}
 	ok := true
 	for i := range inputs {
-		if i == 0 && len(inputs) > 1 && m.table(inputs[i], o.Inputs[i]) {
-			continue // gathered by what was chosen
-		}
 		ok = m.same(inputs[i], o.Inputs[i]) && ok
 	}
 	// What nested graphs read from outside.
@@ -127,12 +135,12 @@ func (m *matching) same(a, b *onnxir.Value) bool {
 		}
 		return list
 	}
-	p, q := captured(n), captured(o)
-	if len(p) != len(q) {
+	outer, inner := captured(n), captured(o)
+	if len(outer) != len(inner) {
 		return m.differ(o, "%s reads other values from outside", o.Label())
 	}
-	for i := range p {
-		ok = m.same(p[i], q[i]) && ok
+	for i := range outer {
+		ok = m.same(outer[i], inner[i]) && ok
 	}
 	return ok
 }
@@ -156,13 +164,18 @@ func (m *matching) table(a, b *onnxir.Value) bool {
 			axis = i
 		}
 	}
-	if axis < 0 {
+	if axis < 0 && len(x) == 0 {
 		return false
 	}
+	whole := axis < 0
+	axis = max(axis, 0)
 	old, err1 := m.rowsOf(m.original, a, x, axis, first(x[axis]))
 	now, err2 := m.rowsOf(m.candidate, b, y, axis, first(y[axis]))
 	if err1 != nil || err2 != nil {
 		return false
+	}
+	if whole {
+		return slices.Equal(old, now)
 	}
 	for i := range m.claim.Outputs {
 		keep := m.claim.Outputs[i].Keep
