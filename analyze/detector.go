@@ -38,7 +38,8 @@ type Detector struct {
 	// Tail is what lies behind the head convolutions.
 	Tail *Tail
 
-	boxes [][]*BoxColumns // by level, where rows hold decoded boxes
+	boxes     [][]*BoxColumns // by level, where rows hold decoded boxes
+	tableForm *boxForm        // of the last table that was read
 }
 
 // Input is a graph input that must be fed.

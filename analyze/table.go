@@ -119,9 +119,13 @@ func (d *Detector) readTable(o *Output, shape []int, numbers []float64, hasBox f
 	}
 	height, width := imageSize(d.Inputs)
 	form := d.boxForm(o, r, float64(height), float64(width), hasBox)
+	if form == nil && o.Constant {
+		form = d.tableForm // a level of one cell has the columns of the others
+	}
 	if form == nil {
 		return false
 	}
+	d.tableForm = form
 	if !o.Constant {
 		d.setBoxes(o, form)
 	}

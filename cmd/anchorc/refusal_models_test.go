@@ -116,18 +116,21 @@ func withFunction() []byte {
 	return append(saved(m), fmt.Sprintf("\xca\x01%c%s", len(function), function)...)
 }
 
-// bestRows hands out the ten best scores and their rows.
-func bestRows() *onnxir.Model {
+// strangelyChosen picks boxes by row numbers times scores.
+func strangelyChosen() *onnxir.Model {
 	m := tiny()
 	g := m.Graph
-	scores := g.Outputs[0]
+	scores, boxes := g.Outputs[0], g.Outputs[1]
 	for _, v := range slices.Clone(g.Outputs) {
 		g.DropOutput(v)
 	}
+	best := g.AddNode("ReduceMax", []*onnxir.Value{scores}, []string{"best"}, onnxir.IntsAttr("axes", 2), onnxir.IntAttr("keepdims", 0)).Out(0)
 	k := g.AddInitializer(onnxir.NewTensor("k", []int64{10}, 1))
-	n := g.AddNode("TopK", []*onnxir.Value{scores, k}, []string{"best", "rows"}, onnxir.IntAttr("axis", 1))
-	g.AddOutput(n.Out(0), onnxir.TensorType(onnxir.Float, 1, 10, 3))
-	g.AddOutput(n.Out(1), onnxir.TensorType(onnxir.Int64, 1, 10, 3))
+	top := g.AddNode("TopK", []*onnxir.Value{best, k}, []string{"top", "rows"}, onnxir.IntAttr("axis", 1))
+	numbers := g.AddNode("Cast", []*onnxir.Value{top.Out(1)}, []string{"numbers"}, onnxir.IntAttr("to", int64(onnxir.Float))).Out(0)
+	product := g.AddNode("Mul", []*onnxir.Value{numbers, top.Out(0)}, []string{"product"}).Out(0)
+	index := g.AddNode("Cast", []*onnxir.Value{product}, []string{"index"}, onnxir.IntAttr("to", int64(onnxir.Int64))).Out(0)
+	g.AddOutput(g.AddNode("Gather", []*onnxir.Value{boxes, index}, []string{"picked"}, onnxir.IntAttr("axis", 1)).Out(0), nil)
 	return m
 }
 

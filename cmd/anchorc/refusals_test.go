@@ -51,10 +51,8 @@ in a file that ends there.`, []example{
 			inspected("an operator of its own", ownOperator()),
 			inspected("interpolated scores", interpolated()),
 			inspected("quantised convolutions", quantised()),
-			inspected("convolutions inside functions", withFunction())}},
-		{string(analyze.Selector), statusUnsupported, `Rows are chosen by their values inside the graph. ` + "`inspect`, `anchors` and `cut`" + ` look in front of that;
-` + "`prune` and `verify`" + ` need outputs of fixed rows: cut the model at its heads and prune what is left, or export it without post-processing.`,
-			[]example{{name: "the best rows only", files: map[string]any{"model.onnx": bestRows()}, args: "prune model.onnx --remove L0A0 --dry-run"}}},
+			inspected("convolutions inside functions", withFunction()),
+			{name: "rows that are found by numbers which hang on scores", files: map[string]any{"model.onnx": strangelyChosen()}, args: "prune model.onnx --remove L0A0 --dry-run"}}},
 		{string(analyze.Invalid), statusUnsupported, `The graph contradicts itself: no runtime can run it. The node is the first where it shows. Export the model anew.`, nearMisses("does not run")},
 		{"unknown", statusUnsupported, `` + "`verify`" + ` could neither prove nor refute: the numbers agree, and some expression is not the original's. The node is named. A simplifier or
 another compiler that went over the candidate may be right and is not proved; verify what was there before it did.`, []example{
