@@ -238,27 +238,27 @@ func toRuntime(x *interp.Value) (ort.Value, error) {
 	}
 	switch data := data.(type) {
 	case []float32:
-		return tensor(x.Shape, data)
+		return ofShape(x.Shape, data)
 	case []float64:
-		return tensor(x.Shape, data)
+		return ofShape(x.Shape, data)
 	case []int8:
-		return tensor(x.Shape, data)
+		return ofShape(x.Shape, data)
 	case []int16:
-		return tensor(x.Shape, data)
+		return ofShape(x.Shape, data)
 	case []int32:
-		return tensor(x.Shape, data)
+		return ofShape(x.Shape, data)
 	case []int64:
-		return tensor(x.Shape, data)
+		return ofShape(x.Shape, data)
 	case []uint8:
-		return tensor(x.Shape, data)
+		return ofShape(x.Shape, data)
 	case []uint16:
-		return tensor(x.Shape, data)
+		return ofShape(x.Shape, data)
 	case []uint32:
-		return tensor(x.Shape, data)
+		return ofShape(x.Shape, data)
 	case []uint64:
-		return tensor(x.Shape, data)
+		return ofShape(x.Shape, data)
 	case []bool:
-		return tensor(x.Shape, data)
+		return ofShape(x.Shape, data)
 	case []onnxir.F16:
 		return halves(x, unsafe.Pointer(unsafe.SliceData(data)), ort.TensorElementDataTypeFloat16)
 	case []onnxir.BF16:
@@ -267,8 +267,8 @@ func toRuntime(x *interp.Value) (ort.Value, error) {
 	return nil, &verify.NotCovered{Engine: "onnxruntime", What: fmt.Sprintf("inputs of type %v", x.DType)}
 }
 
-// tensor is a scalar where there is no dimension.
-func tensor[T ort.TensorData](shape []int, data []T) (ort.Value, error) {
+// ofShape makes a tensor, a scalar where there is no dimension.
+func ofShape[T ort.TensorData](shape []int, data []T) (ort.Value, error) {
 	if len(shape) == 0 {
 		return ort.NewScalar(data[0])
 	}
