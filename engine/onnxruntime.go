@@ -180,6 +180,9 @@ func notAccepted(err error, path string) error {
 
 // Run feeds the model and fetches all its outputs.
 func (s *session) Run(ctx context.Context, inputs map[string]*interp.Value) (map[string]*interp.Value, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // else a short run may end before it is told
+	}
 	fed := make([]ort.Value, 0, len(s.inputs))
 	defer func() {
 		for _, x := range fed {
