@@ -17,7 +17,7 @@ var layers = []struct {
 	may  string
 }{
 	{"cmd/anchorc", "golden anchors search preprocess cocoeval engine passes rewrite analyze mask verify onnxir/interp onnxir testmodels"},
-	{"passes", "rewrite analyze mask verify onnxir/interp onnxir"},
+	{"passes", "anchors rewrite analyze mask verify onnxir/interp onnxir"},
 	{"rewrite", "analyze onnxir/interp onnxir"},
 	{"analyze", "onnxir/interp onnxir"},
 	{"mask", ""},

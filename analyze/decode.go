@@ -90,12 +90,18 @@ type DecodedLevel struct {
 	// Taken are, for each of Level.Convs, the values [N, channels, height, width]
 	// that hold t: what the convolution gives, or where nodes behind it do no more
 	// than scale and shift its channels, what the last of them gives.
-	Taken  []*onnxir.Value
+	Taken []*onnxir.Value
+	// Scales are, for each of Level.Convs, by what; nil where nothing does.
+	Scales []*ChannelScale
 	Output *Output // of rows
 	First  int     // the first of the box's four columns
 	// Base and Gain are in the order of Decode.Box, in units.
 	Base, Gain [4]Table
 }
+
+// ChannelScale is what becomes of a head convolution's channels before all else:
+// Scale times what it gives, plus Shift, of one entry a channel, in float64.
+type ChannelScale struct{ Scale, Shift []float64 }
 
 // Landmarks are points of the face or the plate in a box: neighbouring columns that
 // follow one of the head's numbers each and move with the cells.

@@ -85,7 +85,7 @@ func (f *decodeFinder) try(b *BoxColumns) error {
 		}
 	}
 	f.found = &Decode{Units: f.d.Units, PixelsX: b.PixelsX, PixelsY: b.PixelsY, YFirst: b.YFirst, Corners: b.Corners, Levels: make([]DecodedLevel, len(f.boxes))}
-	for _, step := range []func() error{f.inputs, f.curves, f.tables, f.bounds, f.scores, f.confirm, f.landmarks} {
+	for _, step := range []func() error{f.inputs, f.curves, f.tables, f.bounds, f.scores, f.confirm, f.landmarks, f.channelScales} {
 		if err := step(); err != nil {
 			return err
 		}

@@ -132,6 +132,7 @@ func (d *Detector) readTable(o *Output, shape []int, numbers []float64, hasBox f
 	if !d.withoutTable(o) {
 		return false
 	}
+	table := true // else sizes are no anchors', though centres may be
 	type size struct{ w, h, x, y float64 }
 	sizes := map[[2]int]size{}
 	for _, l := range o.Levels {
@@ -156,20 +157,23 @@ func (d *Detector) readTable(o *Output, shape []int, numbers []float64, hasBox f
 			}
 			x, y = x*form.pixelsX/stepX-float64(level.Width/2), y*form.pixelsY/stepY-float64(level.Height/2)
 			w, h = w*form.pixelsX, h*form.pixelsY
-			if !(w > 0) || !(h > 0) || math.IsInf(w, 0) || math.IsInf(h, 0) {
-				return false
-			}
 			sizes[[2]int{l, a}] = size{w, h, x, y}
+			table = table && w > 0 && h > 0 && !math.IsInf(w, 0) && !math.IsInf(h, 0)
 		}
+	}
+	if !table && o.Constant {
+		return false
 	}
 	for at, s := range sizes {
 		anchor := &d.Head.Levels[at[0]].Anchors[at[1]]
-		anchor.Width, anchor.Height, anchor.CentreX, anchor.CentreY = &s.w, &s.h, &s.x, &s.y
+		if anchor.CentreX, anchor.CentreY = &s.x, &s.y; table {
+			anchor.Width, anchor.Height = &s.w, &s.h
+		}
 	}
 	if d.Units == "" {
 		d.Units = form.units
 	}
-	return len(sizes) > 0
+	return table && len(sizes) > 0
 }
 
 // setBoxes notes where the boxes of an output's levels are.

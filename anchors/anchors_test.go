@@ -23,7 +23,11 @@ func ssd300(t *testing.T) *anchors.Table {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := anchors.Of(d)
+	decode, err := d.Decode(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := anchors.Of(d, decode)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +71,7 @@ func TestJSONReadsBack(t *testing.T) {
 		`{"schema": "x"}`:                 `want "anchorc/anchors/1"`,
 		`{"size": 1}`:                     "unknown field",
 		`{"schema": "anchorc/anchors/1"}`: "an image of [0 0]",
-		strings.Replace(b.String(), `"width": 21`, `"width": -21`, 1): "anchor L0A0 is -21",
+		strings.Replace(b.String(), `"width": 21`, `"width": -21`, 1): "anchor L0A0 is -21 x 21",
 	} {
 		if _, err := anchors.Parse(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40s: %v, want %q", text, err, want)
@@ -109,7 +113,7 @@ func TestRawMapsHaveNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := anchors.Of(d); !errors.As(err, new(*anchors.None)) {
+	if _, err := anchors.Of(d, nil); !errors.As(err, new(*anchors.None)) {
 		t.Errorf("%v", err)
 	}
 }

@@ -9,6 +9,9 @@ import (
 // SVG draws the anchors to scale, one picture of the input a level, each around the
 // middle, with a cell of the level's grid.
 func (t *Table) SVG(w io.Writer) error {
+	if err := t.sized(); err != nil {
+		return err
+	}
 	const gap = 24.
 	height, width := float64(t.Image[0]), float64(t.Image[1])
 	scale := 240 / max(height, width)
@@ -23,7 +26,7 @@ func (t *Table) SVG(w io.Writer) error {
 		fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="#ddd"/>`+"\n", (width-l.Stride[1])/2*scale, (height-l.Stride[0])/2*scale, l.Stride[1]*scale, l.Stride[0]*scale)
 		for k, a := range l.Anchors {
 			fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="none" stroke="%s"><title>%s: %s x %s</title></rect>`+"\n",
-				(width-a.Width)/2*scale, (height-a.Height)/2*scale, a.Width*scale, a.Height*scale, colors[k%len(colors)], a.ID, short(a.Width), short(a.Height))
+				(width-*a.Width)/2*scale, (height-*a.Height)/2*scale, *a.Width*scale, *a.Height*scale, colors[k%len(colors)], a.ID, short(*a.Width), short(*a.Height))
 		}
 		b.WriteString("</g>\n")
 	}

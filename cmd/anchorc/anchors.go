@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -69,7 +70,12 @@ func (t *tool) anchors() *cli.Command {
 			if err != nil {
 				return about(err, files[0], "")
 			}
-			table, err := anchors.Of(d)
+			var none *analyze.NotDecoded
+			decode, err := d.Decode(c.Context)
+			if err != nil && !errors.As(err, &none) {
+				return about(err, files[0], "")
+			}
+			table, err := anchors.Of(d, decode)
 			if err != nil {
 				return at(files[0], err)
 			}
@@ -88,13 +94,17 @@ func (t *tool) anchors() *cli.Command {
 
 // showAnchors prints a table for people.
 func showAnchors(a *anchors.Table, w io.Writer) error {
-	fmt.Fprintf(w, "sizes in pixels of the input, %d x %d\n", a.Image[1], a.Image[0])
+	fmt.Fprintf(w, "sizes in pixels of the input, %d x %d, from the %s\n", a.Image[1], a.Image[0], a.Source)
 	t := &table{}
 	t.row("id", "stride", "grid", "width", "height", "ratio", "centre in the cell")
 	for _, l := range a.Levels {
 		for _, x := range l.Anchors {
-			t.row(x.ID, fmt.Sprintf("%.4g", l.Stride[1]), fmt.Sprintf("%d x %d", l.Grid[0], l.Grid[1]), fmt.Sprintf("%.2f", x.Width), fmt.Sprintf("%.2f", x.Height),
-				fmt.Sprintf("%.3f", x.Height/x.Width), fmt.Sprintf("%.3g, %.3g", x.CentreX, x.CentreY))
+			ratio := "-"
+			if x.Width != nil && x.Height != nil {
+				ratio = fmt.Sprintf("%.3f", *x.Height / *x.Width)
+			}
+			t.row(x.ID, fmt.Sprintf("%.4g", l.Stride[1]), fmt.Sprintf("%d x %d", l.Grid[0], l.Grid[1]), pixels(x.Width), pixels(x.Height),
+				ratio, fmt.Sprintf("%.3g, %.3g", x.CentreX, x.CentreY))
 		}
 	}
 	t.write(w, "  ")
