@@ -101,8 +101,10 @@ func skeleton(d *analyze.Detector, source string) *Table {
 			break
 		}
 	}
-	if d.Layout != nil {
-		t.Layout = d.Layout
+	for _, loop := range d.Layout {
+		if loop != "column" { // rows and columns on one axis
+			t.Layout = append(t.Layout, loop)
+		}
 	}
 	height, width := d.ImageSize()
 	t.Image = [2]int{height, width}
