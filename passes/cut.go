@@ -1,7 +1,6 @@
 package passes
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -11,29 +10,59 @@ import (
 	"anchorc/verify"
 )
 
-// CutReport is what cutting did, as `cut --report` writes it.
-type CutReport struct {
-	Schema     string         `json:"schema"` // "anchorc/cut/1"
-	Outputs    []CutOutput    `json:"outputs"`
-	Activation string         `json:"activation"` // that was taken off class columns: "softmax", "sigmoid" or "none"
-	Before     Size           `json:"before"`
-	Nodes      [2]int         `json:"nodes"` // before and after
-	Verify     verify.Summary `json:"verify"`
+// CutOptions say where [Cut] ends a model.
+type CutOptions struct {
+	At         CutPlace
+	Activation CutActivation // "": stripped from heads, kept in rows
 }
 
-// CutOutput is what one output of a cut model holds: a map [N, C, H, W].
+// CutPlace is where a cut model ends.
+type CutPlace string
+
+// The places.
+const (
+	AtHeads   CutPlace = "heads"   // right behind the head convolutions
+	AtDecoded CutPlace = "decoded" // at rows, in front of what selects among them
+)
+
+// CutActivation says whether a sigmoid or softmax is in what is handed out.
+type CutActivation string
+
+// The two ways.
+const (
+	KeepActivation  CutActivation = "keep"
+	StripActivation CutActivation = "strip"
+)
+
+// CutReport is what cutting did, as `cut --report` writes it.
+type CutReport struct {
+	Schema  string      `json:"schema"` // "anchorc/cut/1"
+	At      CutPlace    `json:"at"`
+	Outputs []CutOutput `json:"outputs"`
+	// Activation is what class columns still have to go through: "softmax", "sigmoid"
+	// or "none".
+	Activation string          `json:"activation"`
+	Selectors  []TakenSelector `json:"selectors"` // that were taken off
+	Before     Size            `json:"before"`
+	Nodes      [2]int          `json:"nodes"` // before and after
+	Verify     verify.Summary  `json:"verify"`
+}
+
+// CutOutput is what one output of a cut model holds: a map [N, C, H, W] of one
+// level, or rows.
 type CutOutput struct {
 	Name    string       `json:"name"`
 	Value   string       `json:"value"` // in the original
-	Level   int          `json:"level"`
+	Level   int          `json:"level"` // -1: of all
 	Role    analyze.Role `json:"role"`
-	Anchors int          `json:"anchors"` // 0 where channels belong to the cell
+	Anchors int          `json:"anchors"` // 0 where channels belong to the cell, and of rows
 	Columns int          `json:"columns"` // of an anchor
-	Order   []string     `json:"order"`   // how channels count, outermost first
-	Shape   []int        `json:"shape"`
+	// Order is how channels count, outermost first; of rows, how rows do.
+	Order []string `json:"order"`
+	Shape []int    `json:"shape"`
 }
 
-// CutResult is a model that ends at its heads, not yet verified or written.
+// CutResult is a model that ends early, not yet verified or written.
 type CutResult struct {
 	Model  *onnxir.Model
 	Report *CutReport
@@ -44,8 +73,8 @@ type CutResult struct {
 }
 
 // Cut ends a model right behind its head convolutions, whose outputs it names
-// after level and role, such as "L0.class".
-func Cut(ctx context.Context, in *onnxir.Model, o Options) (*CutResult, error) {
+// after level and role, such as "L0.class"; or at its rows, in front of selectors.
+func Cut(ctx context.Context, in *onnxir.Model, where CutOptions, o Options) (*CutResult, error) {
 	d, err := analyze.Analyze(ctx, in, o.Analyze)
 	if err != nil {
 		return nil, err
@@ -54,72 +83,90 @@ func Cut(ctx context.Context, in *onnxir.Model, o Options) (*CutResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	ends, stripped, err := endsOf(d, where)
+	if err != nil {
+		return nil, err
+	}
 	r := &CutResult{original: in, options: o, claim: verify.Claim{Cut: true, Inputs: map[string][]int{}},
-		Report: &CutReport{Schema: "anchorc/cut/1", Activation: d.Activation,
+		Report: &CutReport{Schema: "anchorc/cut/1", At: where.At, Activation: "none", Selectors: taken(d),
 			Before: Size{MACs: d.MACs, Params: d.Params, Boxes: d.Head.Boxes, HeadMACs: d.Head.MACs, Bytes: in.FileSize()}}}
+	if stripped {
+		r.Report.Activation = d.Activation
+	}
 	for _, input := range d.Inputs {
 		r.claim.Inputs[input.Name] = input.Shape
 	}
+	r.claim.Convs = wholeHead(d)
 	var ports []onnxir.Port
-	taken := map[string]bool{}
-	for l, level := range d.Head.Levels {
-		convs := slices.Clone(level.Convs)
-		slices.SortStableFunc(convs, func(a, b analyze.HeadConv) int { return cmp.Compare(rank(a.Role), rank(b.Role)) })
-		for _, c := range convs {
-			name := fmt.Sprintf("L%d.%s", l, c.Role)
-			for i := 1; taken[name]; i++ {
-				name = fmt.Sprintf("L%d.%s_%d", l, c.Role, i)
-			}
-			taken[name] = true
-			v := c.Node.Out(0)
-			shape := d.Tail.Shapes[v].Shape
-			out := CutOutput{Name: name, Value: v.Name, Level: l, Role: c.Role, Columns: c.Channels, Order: c.Order, Shape: shape}
-			if slices.Contains(c.Order, "anchor") {
-				out.Anchors = len(level.Anchors)
-				out.Columns = c.Channels / len(level.Anchors)
-			}
-			r.Report.Outputs = append(r.Report.Outputs, out)
-			ports = append(ports, onnxir.Port{Name: v.Name, Type: declared(v, d.Tail.Shapes[v].DType, shape, d.Symbolic)})
-			r.claim.Outputs = append(r.claim.Outputs, verify.OutputClaim{Name: v.Name, As: name, Whole: true})
-			all := make([]int, c.Channels)
-			for i := range all {
-				all[i] = i
-			}
-			r.claim.Convs = append(r.claim.Convs, verify.ConvClaim{Node: c.Node, Keep: all})
+	var names []string
+	for _, e := range ends {
+		name := e.Name
+		for i := 1; slices.Contains(names, name); i++ {
+			name = fmt.Sprintf("%s_%d", e.Name, i)
 		}
+		names = append(names, name)
+		x := d.Tail.Shapes[e.value]
+		e.Name, e.Value, e.Shape = name, e.value.Name, x.Shape
+		r.Report.Outputs = append(r.Report.Outputs, e.CutOutput)
+		ports = append(ports, onnxir.Port{Name: e.value.Name, Type: declared(e.value, x.DType, x.Shape, d.Symbolic)})
+		r.claim.Outputs = append(r.claim.Outputs, verify.OutputClaim{Name: e.value.Name, As: name, Whole: true})
 	}
 	if r.Model, err = in.Extract(nil, ports); err != nil {
 		return nil, err
 	}
 	g := r.Model.Graph
 	for _, c := range r.claim.Outputs {
-		v := g.Value(c.Name)
-		if other := g.Value(c.As); other != nil && other != v {
-			// What has the name is not handed out: it takes another.
-			if err := g.Rename(other, g.NewValue(c.As).Name); err != nil {
-				return nil, err
-			}
-		}
-		if err := g.Rename(v, c.As); err != nil {
+		if err := handOutAs(g, g.Value(c.Name), c.As); err != nil {
 			return nil, err
 		}
 	}
-	r.Model.SetProperty("anchorc.version", Version)
-	r.Model.SetProperty("anchorc.cut", "heads")
-	if r.Model.Property("anchorc.source.sha256") == "" {
-		r.Model.SetProperty("anchorc.source.sha256", sum)
-	}
+	stampSource(r.Model, sum)
+	r.Model.SetProperty("anchorc.cut", string(where.At))
 	r.Report.Nodes = [2]int{len(in.Graph.Nodes), len(g.Nodes)}
 	return r, nil
 }
 
-// rank orders the roles within a level.
-func rank(r analyze.Role) int {
-	return slices.Index([]analyze.Role{analyze.Class, analyze.Box, analyze.Objectness, analyze.Landmark, analyze.All}, r)
+// end is a value that a cut model hands out.
+type end struct {
+	CutOutput
+	value *onnxir.Value
 }
 
-// declared is the type that a head's output is handed out with: what the file
-// says of it, else what it has; dimensions that follow the input's stay open.
+// wholeHead claims that head convolutions keep all their channels.
+func wholeHead(d *analyze.Detector) []verify.ConvClaim {
+	var list []verify.ConvClaim
+	for _, level := range d.Head.Levels {
+		for _, c := range level.Convs {
+			all := make([]int, c.Channels)
+			for i := range all {
+				all[i] = i
+			}
+			list = append(list, verify.ConvClaim{Node: c.Node, Keep: all})
+		}
+	}
+	return list
+}
+
+// handOutAs gives an output its name; a value that has it takes another.
+func handOutAs(g *onnxir.Graph, v *onnxir.Value, name string) error {
+	if other := g.Value(name); other != nil && other != v {
+		if err := g.Rename(other, g.NewValue(name).Name); err != nil {
+			return err
+		}
+	}
+	return g.Rename(v, name)
+}
+
+// stampSource says in the metadata of what file the model was made, and by what.
+func stampSource(m *onnxir.Model, sum string) {
+	m.SetProperty("anchorc.version", Version)
+	if m.Property("anchorc.source.sha256") == "" {
+		m.SetProperty("anchorc.source.sha256", sum)
+	}
+}
+
+// declared is the type that a value is handed out with: what the file says of it,
+// else what it has; dimensions that follow the input's stay open.
 func declared(v *onnxir.Value, t onnxir.DType, shape []int, symbolic bool) *onnxir.Type {
 	if v.Type != nil && !v.Type.Opaque && len(v.Type.Shape) == len(shape) {
 		return v.Type
@@ -127,7 +174,7 @@ func declared(v *onnxir.Value, t onnxir.DType, shape []int, symbolic bool) *onnx
 	out := &onnxir.Type{DType: t, Shape: []onnxir.Dim{}}
 	for axis, d := range shape {
 		dim := onnxir.Dim{Size: int64(d)}
-		if symbolic && axis != 1 {
+		if symbolic && (axis != 1 || len(shape) < 4) {
 			dim = onnxir.Dim{Size: -1}
 		}
 		out.Shape = append(out.Shape, dim)

@@ -32,7 +32,7 @@ func TestCutEndsAtTheHeads(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer original.Close()
-				r, err := passes.Cut(t.Context(), original, passes.Options{Verify: verify.All})
+				r, err := passes.Cut(t.Context(), original, passes.CutOptions{At: passes.AtHeads}, passes.Options{Verify: verify.All})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -80,6 +80,44 @@ func TestCutEndsAtTheHeads(t *testing.T) {
 					t.Errorf("a weight changed: %v", err)
 				}
 			})
+		}
+	}
+}
+
+// Selectors are taken off: what is left hands out the rows in front of them, once.
+func TestCutInFrontOfSelectors(t *testing.T) {
+	for _, kind := range []string{"topk", "nms"} {
+		in := filepath.Join(t.TempDir(), "in.onnx")
+		if err := onnxir.Save(selecting(kind), in, false, nil); err != nil {
+			t.Fatal(err)
+		}
+		original, err := onnxir.Open(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer original.Close()
+		r, err := passes.Cut(t.Context(), original, passes.CutOptions{At: passes.AtDecoded}, passes.Options{Verify: verify.All})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Write(t.Context(), filepath.Join(t.TempDir(), "out.onnx"), false); err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, o := range r.Report.Outputs {
+			names = append(names, o.Name)
+		}
+		slices.Sort(names)
+		if !slices.Equal(names, []string{"boxes", "scores"}) || r.Report.Verify.Verdict != verify.Proved {
+			t.Errorf("%s: %q, %s", kind, names, r.Report.Verify.Verdict)
+		}
+		if len(r.Report.Selectors) == 0 {
+			t.Errorf("%s: no selector is reported", kind)
+		}
+		for _, n := range r.Model.Graph.Nodes {
+			if n.Is("TopK") || n.Is("NonMaxSuppression") {
+				t.Errorf("%s: %s is still there", kind, n.Label())
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -16,10 +17,11 @@ import (
 func (t *tool) cut() *cli.Command {
 	return &cli.Command{
 		Name:      "cut",
-		Usage:     "end a detector right behind its head convolutions, and prove that they give what they did",
+		Usage:     "end a detector at its head convolutions or at its rows, and prove that they give what they did",
 		ArgsUsage: "MODEL -o OUT",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "at", Value: "heads", Usage: "where to end: `heads`"},
+			&cli.StringFlag{Name: "at", Value: "heads", Usage: "where to end: right behind the head convolutions (`heads`), or at rows in front of selectors (decoded)"},
+			&cli.StringFlag{Name: "activation", Usage: "`keep` or strip the sigmoid or softmax of class columns; strip from heads, keep in rows where nothing is said"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`OUT`, the file that the cut model goes to"},
 			&cli.StringFlag{Name: "report", Usage: "`FILE` that a report in JSON goes to"},
 			&cli.StringFlag{Name: "verify", Value: string(verify.All), Usage: "how the result is checked before it is written: `all`, proof, numbers or none"},
@@ -30,8 +32,12 @@ func (t *tool) cut() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if where := c.String("at"); where != "heads" {
-				return at("--at", usageError(fmt.Sprintf("%q is no place to cut; it is heads", where)))
+			where := passes.CutOptions{At: passes.CutPlace(c.String("at")), Activation: passes.CutActivation(c.String("activation"))}
+			if where.At != passes.AtHeads && where.At != passes.AtDecoded {
+				return at("--at", usageError(fmt.Sprintf("%q is no place to cut; it is heads or decoded", where.At)))
+			}
+			if a := where.Activation; a != "" && a != passes.KeepActivation && a != passes.StripActivation {
+				return at("--activation", usageError(fmt.Sprintf("%q is neither keep nor strip", a)))
 			}
 			p := pruning{in: files[0], out: c.String("output"), report: c.String("report"), force: c.Bool("force")}
 			if p.options.Analyze, err = analysis(c); err != nil {
@@ -52,7 +58,7 @@ func (t *tool) cut() *cli.Command {
 			}
 			defer m.Close()
 			done := t.busy("cutting " + p.in)
-			r, err := passes.Cut(c.Context, m, p.options)
+			r, err := passes.Cut(c.Context, m, where, p.options)
 			if err == nil {
 				err = r.Write(c.Context, p.out, p.force)
 			}
@@ -85,30 +91,60 @@ func (t *tool) cut() *cli.Command {
 
 // showCut says what the outputs are now.
 func showCut(w io.Writer, r *passes.CutReport) {
-	fmt.Fprintf(w, "%d of %d nodes stay; outputs are what the head convolutions give", r.Nodes[1], r.Nodes[0])
+	what := "what the head convolutions give"
+	if r.At == passes.AtDecoded {
+		what = "rows"
+	}
+	fmt.Fprintf(w, "%d of %d nodes stay; outputs are %s", r.Nodes[1], r.Nodes[0], what)
 	if r.Activation != "none" {
 		fmt.Fprintf(w, ", without the %s", r.Activation)
 	}
 	fmt.Fprintln(w)
 	t := &table{}
-	t.row("output", "shape", "anchors", "columns", "channels count")
+	t.row("output", "shape", "anchors", "columns", "order")
 	for _, o := range r.Outputs {
-		shape := ""
-		for i, d := range o.Shape {
-			if i > 0 {
-				shape += " x "
-			}
-			shape += fmt.Sprint(d)
+		anchors := "-"
+		if o.Anchors > 0 {
+			anchors = fmt.Sprint(o.Anchors)
 		}
-		order := ""
-		for i, word := range o.Order {
-			if i > 0 {
-				order += ", "
-			}
-			order += word
-		}
-		t.row(o.Name, shape, o.Anchors, o.Columns, order)
+		t.row(o.Name, joined(o.Shape, " x "), anchors, o.Columns, strings.Join(o.Order, ", "))
 	}
 	t.write(w, "  ")
+	showTaken(w, r.Selectors)
 	showSummary(w, r.Verify)
+}
+
+// showTaken says what selectors chose by, those that chose alike together.
+func showTaken(w io.Writer, selectors []passes.TakenSelector) {
+	var texts []string
+	count := map[string]int{}
+	for _, s := range selectors {
+		text := s.OpType
+		for _, p := range []struct {
+			name  string
+			value *float64
+		}{{"IoU threshold", s.IoUThreshold}, {"score threshold", s.ScoreThreshold}, {"boxes of a class at most", s.MaxOutputs}, {"k", s.K}} {
+			if p.value != nil {
+				text += fmt.Sprintf(", %s %.6g", p.name, *p.value)
+			}
+		}
+		if count[text]++; count[text] == 1 {
+			texts = append(texts, text)
+		}
+	}
+	for _, text := range texts {
+		fmt.Fprintf(w, "  taken off: %s", text)
+		if count[text] > 1 {
+			fmt.Fprintf(w, " (%d times)", count[text])
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+func joined(list []int, between string) string {
+	var parts []string
+	for _, n := range list {
+		parts = append(parts, fmt.Sprint(n))
+	}
+	return strings.Join(parts, between)
 }
