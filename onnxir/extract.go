@@ -88,7 +88,7 @@ func (g *Graph) feed(p Port) error {
 	if t == nil {
 		t = old.Type
 	}
-	if err := g.Rename(old, g.freshName(p.Name)); err != nil {
+	if err := g.Rename(old, g.FreshName(p.Name)); err != nil {
 		return err
 	}
 	v := g.AddInput(p.Name, t)

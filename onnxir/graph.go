@@ -46,12 +46,14 @@ func (g *Graph) lookup(name string) *Value {
 // NewValue makes a value with that name, or with a number behind it where the
 // name is taken.
 func (g *Graph) NewValue(name string) *Value {
-	v := &Value{Name: g.freshName(name), graph: g}
+	v := &Value{Name: g.FreshName(name), graph: g}
 	g.values[v.Name] = v
 	return v
 }
 
-func (g *Graph) freshName(name string) string {
+// FreshName gives the name, or one with a number behind it where that is taken here
+// or in a graph around.
+func (g *Graph) FreshName(name string) string {
 	if name == "" {
 		name = "value"
 	}
@@ -93,7 +95,7 @@ func (g *Graph) ReplaceOutput(old, v *Value) error {
 		return fmt.Errorf("value %q is no output", old.Name)
 	}
 	name := old.Name
-	if err := g.Rename(old, g.freshName(name)); err != nil {
+	if err := g.Rename(old, g.FreshName(name)); err != nil {
 		return err
 	}
 	if err := g.Rename(v, name); err != nil {

@@ -150,7 +150,7 @@ func wholeHead(d *analyze.Detector) []verify.ConvClaim {
 // handOutAs gives an output its name; a value that has it takes another.
 func handOutAs(g *onnxir.Graph, v *onnxir.Value, name string) error {
 	if other := g.Value(name); other != nil && other != v {
-		if err := g.Rename(other, g.NewValue(name).Name); err != nil {
+		if err := g.Rename(other, g.FreshName(name)); err != nil {
 			return err
 		}
 	}

@@ -91,9 +91,9 @@ func (t *tool) cut() *cli.Command {
 
 // showCut says what the outputs are now.
 func showCut(w io.Writer, r *passes.CutReport) {
-	what := "what the head convolutions give"
+	what, count := "what the head convolutions give", "channels count"
 	if r.At == passes.AtDecoded {
-		what = "rows"
+		what, count = "rows", "rows count"
 	}
 	fmt.Fprintf(w, "%d of %d nodes stay; outputs are %s", r.Nodes[1], r.Nodes[0], what)
 	if r.Activation != "none" {
@@ -101,11 +101,11 @@ func showCut(w io.Writer, r *passes.CutReport) {
 	}
 	fmt.Fprintln(w)
 	t := &table{}
-	t.row("output", "shape", "anchors", "columns", "order")
+	t.row("output", "shape", "anchors", "columns", count)
 	for _, o := range r.Outputs {
-		anchors := "-"
+		anchors := any("-")
 		if o.Anchors > 0 {
-			anchors = fmt.Sprint(o.Anchors)
+			anchors = o.Anchors
 		}
 		t.row(o.Name, joined(o.Shape, " x "), anchors, o.Columns, strings.Join(o.Order, ", "))
 	}
