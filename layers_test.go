@@ -22,7 +22,7 @@ var layers = []struct {
 	{"analyze", "onnxir/interp onnxir"},
 	{"mask", ""},
 	{"golden", "verify onnxir/interp onnxir"},
-	{"anchors", "analyze"},
+	{"anchors", "analyze onnxir"},
 	{"search", "analyze preprocess cocoeval verify onnxir/interp onnxir"},
 	{"preprocess", "onnxir/interp onnxir"},
 	{"cocoeval", ""},

@@ -59,6 +59,26 @@ func (d *Decode) Sensitivity() float64 {
 	return math.Round(s*1e5) / 1e5
 }
 
+// Variances gives what the head's numbers are multiplied by in x, y, w and h, where
+// centres move by a part of the anchor's size; nil where they do not.
+func (d *Decode) Variances() []float64 {
+	if d.Form != Deltas {
+		return nil
+	}
+	var v []float64
+	for i, c := range d.Box {
+		k := 1.
+		if i < 2 {
+			var ok bool
+			if k, ok = d.gainOver(i, func(l *DecodedLevel, s Slot) float64 { return l.Gain[i+2].At(s.Anchor, s.Y, s.X) }); !ok {
+				return nil
+			}
+		}
+		v = append(v, math.Round(k*c.Rate*1e6)/1e6)
+	}
+	return v
+}
+
 // Formula writes the decode for people, a line for each coordinate and one for the
 // scores. px, py, pw and ph are an anchor's centre and size, gx and gy the number of
 // its cell, and a role with a number is the head's column.

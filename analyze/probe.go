@@ -165,7 +165,7 @@ func (p *prober) seed(l, conv int, t given, wide bool) (*interp.Value, error) {
 	c := level.Convs[conv]
 	like := p.d.Tail.Shapes[p.taken[l][conv]]
 	first := slices.IndexFunc(p.columns[l], func(s slotColumn) bool { return s.conv == conv })
-	var x []float64
+	x := make([]float64, 0, like.Len())
 	next := map[int]int{} // column of an anchor's next channel
 	for _, a := range c.Anchor {
 		k := first + next[a]

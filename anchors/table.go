@@ -66,7 +66,7 @@ const schema = "anchorc/anchors/1"
 type None struct{ Level int }
 
 func (e *None) Error() string {
-	return fmt.Sprintf("level L%d has no sizes: the graph does not decode its boxes, and holds no table of anchors", e.Level)
+	return fmt.Sprintf("level L%d has no sizes: the graph does not decode its boxes and holds no table of anchors, nor do the metadata; they are in what the model was trained with", e.Level)
 }
 
 // Of gives the table of a detector, with how its boxes are decoded; decode may be

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 
 	"anchorc/analyze"
 	"anchorc/anchors"
+	"anchorc/onnxir"
 )
 
 // anchorForms are the forms that a table is written in, by flag.
@@ -66,22 +68,13 @@ func (t *tool) anchors() *cli.Command {
 				return err
 			}
 			defer m.Close()
-			d, err := analyze.Analyze(c.Context, m, o)
+			table, err := anchorTable(c.Context, m, o, files[0])
 			if err != nil {
-				return about(err, files[0], "")
-			}
-			var none *analyze.NotDecoded
-			decode, err := d.Decode(c.Context)
-			if err != nil && !errors.As(err, &none) {
-				return about(err, files[0], "")
-			}
-			table, err := anchors.Of(d, decode)
-			if err != nil {
-				return at(files[0], err)
+				return err
 			}
 			var b bytes.Buffer
 			if err := write(table, &b); err != nil {
-				return err
+				return at(files[0], err)
 			}
 			if out == "" {
 				_, err = t.stdout.Write(b.Bytes())
@@ -90,6 +83,31 @@ func (t *tool) anchors() *cli.Command {
 			return at(out, os.WriteFile(out, b.Bytes(), 0o666))
 		},
 	}
+}
+
+// anchorTable gives a model's table: from its graph, else from its metadata.
+func anchorTable(ctx context.Context, m *onnxir.Model, o analyze.Options, path string) (*anchors.Table, error) {
+	metadata := anchors.FromMetadata(m)
+	d, err := analyze.Analyze(ctx, m, o)
+	var refusal *analyze.Refusal
+	if errors.As(err, &refusal) && refusal.Reason == analyze.Ask && o.AnchorsPerLevel == nil && metadata != nil {
+		o.AnchorsPerLevel = metadata.Count()
+		d, err = analyze.Analyze(ctx, m, o)
+	}
+	if err != nil {
+		return nil, about(err, path, "")
+	}
+	var undecoded *analyze.NotDecoded
+	decode, err := d.Decode(ctx)
+	if err != nil && !errors.As(err, &undecoded) {
+		return nil, about(err, path, "")
+	}
+	table, err := anchors.Of(d, decode)
+	var none *anchors.None
+	if errors.As(err, &none) && metadata != nil {
+		table, err = metadata.Table(d)
+	}
+	return table, at(path, err)
 }
 
 // showAnchors prints a table for people.

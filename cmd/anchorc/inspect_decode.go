@@ -18,6 +18,7 @@ type decodeParameters struct {
 	Columns     [4]string          `json:"columns"` // of a row, in its order
 	Formula     []string           `json:"formula"` // for people
 	Coordinates []decodeCoordinate `json:"coordinates"`
+	Variances   []float64          `json:"variances"`   // of x, y, w, h; null where centres do not move by parts of a size
 	Sensitivity *float64           `json:"sensitivity"` // cells that a centre's sigmoid reaches over; null without one
 	Image       *[4]float64        `json:"image"`       // rows are cut off at: least x, least y, greatest x, greatest y
 	Unit        [2]float64         `json:"unit"`        // input pixels, along y and x
@@ -54,7 +55,7 @@ type decodeError struct {
 
 func newInspectDecode(d *analyze.Decode) *inspectDecode {
 	e := d.Error
-	p := decodeParameters{Columns: d.Columns(), Formula: d.Formula(), Image: d.Image, Unit: [2]float64{d.PixelsY, d.PixelsX}}
+	p := decodeParameters{Columns: d.Columns(), Formula: d.Formula(), Variances: d.Variances(), Image: d.Image, Unit: [2]float64{d.PixelsY, d.PixelsX}}
 	names := d.Coordinates()
 	for i, c := range d.Box {
 		p.Coordinates = append(p.Coordinates, decodeCoordinate{names[i], c.In.Role, c.In.Column, c.Curve, c.Rate, finite(c.Low), finite(c.High)})
