@@ -174,7 +174,7 @@ func (f *decodeFinder) form() Form {
 	case centre == Sigmoid && size == SquaredSigmoid:
 		return YOLOv5
 	case centre == Sigmoid && size == Exp:
-		if d.Sensitivity() == 1 {
+		if d.sensitivity() == 1 {
 			return YOLOv3
 		}
 		return YOLOScaled

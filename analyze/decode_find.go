@@ -28,7 +28,7 @@ func (d *Detector) Decode(ctx context.Context) (*Decode, error) {
 		}
 	}
 	if err := f.look(); err != nil {
-		return nil, err
+		return nil, undecoded(ctx, err)
 	}
 	var first error
 	for _, b := range d.boxes[f.widest] { // in front of selectors boxes may stand twice
@@ -36,14 +36,22 @@ func (d *Detector) Decode(ctx context.Context) (*Decode, error) {
 		if err == nil {
 			return f.found, nil
 		}
-		if !errors.As(err, new(*NotDecoded)) {
-			return nil, err
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
 		if first == nil {
-			first = err
+			first = undecoded(ctx, err)
 		}
 	}
 	return nil, first
+}
+
+// undecoded is what an error means: a tail that does not run on numbers has no formula.
+func undecoded(ctx context.Context, err error) error {
+	if ctx.Err() != nil || errors.As(err, new(*NotDecoded)) {
+		return err
+	}
+	return &NotDecoded{fmt.Sprintf("the graph behind the heads does not run on numbers alone: %v", err)}
 }
 
 // decodeFinder is a formula in the making.

@@ -91,7 +91,8 @@ func TestDecodeForms(t *testing.T) {
 	}{
 		{"yolov3", 4, sigmoids("  q = Identity (p)\n"), analyze.YOLOv3, func(d *analyze.Decode) bool { return !d.Corners && d.Box[2].Curve == analyze.Exp }},
 		{"yolov4", 4, sigmoids("  p2 = Mul (p, more)\n  q = Sub (p2, little)\n"), analyze.YOLOScaled, func(d *analyze.Decode) bool {
-			return math.Abs(d.Levels[1].Gain[0].Values[0]-16*1.1) < 1e-5 && math.Abs(d.Levels[1].Base[0].Values[0]+16*.05) < 1e-5
+			return slices.Equal(d.Sensitivities(), []float64{1.1, 1.1}) && d.Formula()[0] == "x = stride (gx - 0.05 + 1.1 sigmoid(box[0]))" &&
+				math.Abs(d.Levels[1].Gain[0].Values[0]-16*1.1) < 1e-5 && math.Abs(d.Levels[1].Base[0].Values[0]+16*.05) < 1e-5
 		}},
 		{"distances", 4, sides("  u = Identity (t)\n"), analyze.Distances, func(d *analyze.Decode) bool {
 			return d.Sides && d.Levels[0].Gain[0].Values[0] == -8 && d.Levels[0].Gain[2].Values[0] == 8 && d.Levels[0].Base[2].Values[0] == 4
@@ -153,6 +154,39 @@ func TestDecodeForms(t *testing.T) {
 			m := d.Landmarks
 			return m != nil && len(m.Points) == 4 && !m.YFirst && m.Levels[1].First == 4 && m.Points[3].In.Column == 7 && m.Levels[1].Base[1].At(0, 1, 0) == 24./128
 		}},
+		{"RetinaFace", 8, `  xy, wh, p1, p2 = Split <axis = 2> (t)
+  v = Mul (xy, tenth)
+  o = Mul (v, size)
+  c = Add (o, centre)
+  v2 = Mul (wh, fifth)
+  e = Exp (v2)
+  s2 = Mul (e, size)
+  h = Mul (half, s2)
+  low = Sub (c, h)
+  high = Add (c, h)
+  f1 = Mul (p1, tenth)
+  g1 = Mul (f1, size)
+  q1 = Add (g1, centre)
+  f2 = Mul (p2, tenth)
+  g2 = Mul (f2, size)
+  q2 = Add (g2, centre)
+  boxes = Concat <axis = 2> (low, high, q1, q2)
+`, analyze.Deltas, func(d *analyze.Decode) bool {
+			m := d.Landmarks
+			return m != nil && len(m.Points) == 4 && m.Levels[0].First == 4 && m.Points[0].In.Column == 4 && math.Abs(m.Levels[1].Gain[0].Values[0]-1.6*1.3) < 1e-5
+		}},
+		{"SCRFD", 8, `  d = Mul (t, step)
+  lt, rb, p1, p2 = Split <axis = 2> (d)
+  low = Sub (centre, lt)
+  high = Add (centre, rb)
+  q1 = Add (centre, p1)
+  q2 = Add (centre, p2)
+  boxes = Concat <axis = 2> (low, high, q1, q2)
+`, analyze.Distances, func(d *analyze.Decode) bool {
+			return d.Landmarks != nil && d.Landmarks.Levels[1].Gain[3].Values[0] == 16 && d.Formula()[0] == "x1 = px - stride box[0]"
+		}},
+		{"an axis of length one beside the rows", 4, split4 + "  p = Sigmoid (xy)\n  g = Add (p, cell)\n  c = Mul (g, step)\n  e = Exp (wh)\n  s2 = Mul (e, size)\n" +
+			strings.Replace(corners, "boxes =", "b =", 1) + "  one1 = Constant <value_ints = [2]> ()\n  boxes = Unsqueeze (b, one1)\n", analyze.YOLOv3, func(d *analyze.Decode) bool { return d.Corners }},
 		{"YOLOv5 in a unit of its own", 4, split4 + `  p = Sigmoid (xy)
   p2 = Mul (p, two)
   p3 = Sub (p2, half)

@@ -59,9 +59,11 @@ func (t Table) apart(s Table) float64 {
 	for a := range t.Anchors {
 		for y := range t.Height {
 			for x := range t.Width {
-				if e := math.Abs(t.At(a, y, x) - s.At(a, y, x)); !(e <= d) {
-					d = e
+				e := math.Abs(t.At(a, y, x) - s.At(a, y, x))
+				if math.IsNaN(e) {
+					return math.Inf(1)
 				}
+				d = math.Max(d, e)
 			}
 		}
 	}

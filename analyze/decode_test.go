@@ -63,6 +63,9 @@ func TestDecodeIsFoundHoweverItIsWritten(t *testing.T) {
 			if got := activationOf(found.Scores); got != activationIn(f.Name, words) {
 				t.Errorf("%s: scores by %q", words, got)
 			}
+			if s := found.Scores; s != nil && s.Weighted != strings.Contains(words, "Apart") {
+				t.Errorf("%s: scores weighted by objectness: %t", words, s.Weighted)
+			}
 			if image := strings.Contains(words, "Clamp=true"); (found.Image != nil) != image {
 				t.Errorf("%s: cut off at %v", words, found.Image)
 			}

@@ -3,6 +3,7 @@ package analyze
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -41,22 +42,35 @@ func (l *DecodedLevel) Steps() (x, y float64) {
 	return x, y
 }
 
-// Sensitivity is how many cells the sigmoid of a centre reaches over: 1 for YOLOv3, 2
-// for YOLOv5; 0 where centres follow no sigmoid, or levels differ in it.
-func (d *Decode) Sensitivity() float64 {
-	s := 0.
+// Sensitivities gives for each level how many cells the sigmoid of a centre reaches
+// over: 1 for YOLOv3, 2 for YOLOv5. It is nil where centres follow no sigmoid; a level
+// of one cell, which has no step, has that of the level before.
+func (d *Decode) Sensitivities() []float64 {
+	if d.Box[0].Curve != Sigmoid || d.Sides {
+		return nil
+	}
+	var list []float64
 	for l := range d.Levels {
 		x, _ := d.Levels[l].Steps()
-		if x == 0 {
-			continue
+		switch {
+		case x != 0:
+			list = append(list, math.Round(d.Levels[l].Gain[0].At(0, 0, 0)/x*1e5)/1e5)
+		case l > 0:
+			list = append(list, list[l-1])
+		default:
+			return nil
 		}
-		g := d.Levels[l].Gain[0].At(0, 0, 0) / x
-		if d.Box[0].Curve != Sigmoid || s != 0 && math.Abs(g-s) > 1e-5*s {
-			return 0
-		}
-		s = g
 	}
-	return math.Round(s*1e5) / 1e5
+	return list
+}
+
+// sensitivity is that of all levels, or 0.
+func (d *Decode) sensitivity() float64 {
+	list := d.Sensitivities()
+	if len(list) == 0 || slices.Max(list) != slices.Min(list) {
+		return 0
+	}
+	return list[0]
 }
 
 // Variances gives what the head's numbers are multiplied by in x, y, w and h, where
@@ -117,9 +131,9 @@ func (d *Decode) coordinate(i int) string {
 	case d.Sides || i < 2 && c.Curve == Linear:
 		return d.centred(i, axis, size, c, t)
 	case i < 2 && c.Curve == Sigmoid:
-		s := d.Sensitivity()
+		s := d.sensitivity()
 		if s == 0 {
-			return "p" + axis + " + gain " + c.Curve.write(t)
+			return fmt.Sprintf("stride (g%s + s %s - (s-1)/2)%s", axis, c.Curve.write(t), d.byLevel())
 		}
 		return fmt.Sprintf("stride (g%s%s + %s%s)", axis, signed(d.offset(i)), factor(s), c.Curve.write(t))
 	case c.Curve == SquaredSigmoid:
@@ -132,6 +146,18 @@ func (d *Decode) coordinate(i int) string {
 	default:
 		return size + " " + c.Curve.write(t)
 	}
+}
+
+// byLevel writes the sensitivities of levels.
+func (d *Decode) byLevel() string {
+	var texts []string
+	for _, s := range d.Sensitivities() {
+		texts = append(texts, decimal(s))
+	}
+	if texts == nil {
+		return ""
+	}
+	return ", s " + strings.Join(texts, ", ") + " by level"
 }
 
 // centred writes a coordinate that is added to an anchor's centre.

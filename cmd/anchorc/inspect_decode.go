@@ -19,7 +19,7 @@ type decodeParameters struct {
 	Formula     []string           `json:"formula"` // for people
 	Coordinates []decodeCoordinate `json:"coordinates"`
 	Variances   []float64          `json:"variances"`   // of x, y, w, h; null where centres do not move by parts of a size
-	Sensitivity *float64           `json:"sensitivity"` // cells that a centre's sigmoid reaches over; null without one
+	Sensitivity []float64          `json:"sensitivity"` // of each level: cells that a centre's sigmoid reaches over; null without one
 	Image       *[4]float64        `json:"image"`       // rows are cut off at: least x, least y, greatest x, greatest y
 	Unit        [2]float64         `json:"unit"`        // input pixels, along y and x
 	Scores      *decodeScores      `json:"scores"`
@@ -55,13 +55,10 @@ type decodeError struct {
 
 func newInspectDecode(d *analyze.Decode) *inspectDecode {
 	e := d.Error
-	p := decodeParameters{Columns: d.Columns(), Formula: d.Formula(), Variances: d.Variances(), Image: d.Image, Unit: [2]float64{d.PixelsY, d.PixelsX}}
+	p := decodeParameters{Columns: d.Columns(), Formula: d.Formula(), Variances: d.Variances(), Sensitivity: d.Sensitivities(), Image: d.Image, Unit: [2]float64{d.PixelsY, d.PixelsX}}
 	names := d.Coordinates()
 	for i, c := range d.Box {
 		p.Coordinates = append(p.Coordinates, decodeCoordinate{names[i], c.In.Role, c.In.Column, c.Curve, c.Rate, finite(c.Low), finite(c.High)})
-	}
-	if s := d.Sensitivity(); s != 0 {
-		p.Sensitivity = &s
 	}
 	if s := d.Scores; s != nil {
 		p.Scores = &decodeScores{s.Activation, len(s.Classes), s.Objectness != nil, s.Weighted}
