@@ -155,6 +155,23 @@ func TestUnclamped(t *testing.T) {
 	}
 }
 
+// Run wide, nothing is rounded to float32: neither a result nor by a Cast.
+func TestWide(t *testing.T) {
+	tenth := floats([]int{1}, 0.1)
+	small := interp.Known(onnxir.Double, []int{1}, []float64{1e-12})
+	sum, err := apply(&interp.Machine{Wide: true}, 13, "Add", []*interp.Value{tenth, small}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cast, err := apply(&interp.Machine{Wide: true}, 13, "Cast", sum, 1, onnxir.IntAttr("to", int64(onnxir.Float)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sameNumbers(cast[0], interp.Known(onnxir.Double, []int{1}, []float64{float64(float32(0.1)) + 1e-12})); err != nil {
+		t.Error(err)
+	}
+}
+
 // What a channel and a cell of a convolution get does not depend on which
 // others there are, in the last bit: pruning leans on it.
 func TestConvolutionElementsAreIndependent(t *testing.T) {
