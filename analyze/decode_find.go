@@ -17,6 +17,9 @@ import (
 func (d *Detector) Decode(ctx context.Context) (*Decode, error) {
 	f := &decodeFinder{prober: newProber(d), ctx: ctx, early: map[*onnxir.Node]bool{}, zero: map[*Output]*rowReader{}, stepped: map[*Output][]*rowReader{}}
 	for l, level := range d.Head.Levels {
+		if d.boxes == nil && len(d.Selectors) > 0 {
+			return nil, &NotDecoded{fmt.Sprintf("the graph decodes no boxes in front of its selectors, the first of which is %s %q", d.Selectors[0].OpType, d.Selectors[0].Label())}
+		}
 		if d.boxes == nil {
 			return nil, &NotDecoded{"the graph decodes no boxes"}
 		}
