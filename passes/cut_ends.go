@@ -73,7 +73,7 @@ func rowEnds(d *analyze.Detector) ([]end, error) {
 	var fronts []front
 	for i := range from {
 		o := &from[i]
-		if o.Constant || o.Kind != analyze.Rows && o.Kind != analyze.Anchors && o.Kind != analyze.Channels {
+		if o.Constant || o.Kind == analyze.Other || o.Kind == analyze.Detections || len(d.Selectors) == 0 && o.Kind != analyze.Rows {
 			continue
 		}
 		f := front{role(o), slices.Clone(o.Levels), o.Order, moved(d, o.Value)}
@@ -100,7 +100,7 @@ func rowEnds(d *analyze.Detector) ([]end, error) {
 				others[v] = others[v] || k != i
 			}
 		}
-		if follows(d, f.chain[0], others) {
+		if len(d.Selectors) > 0 && follows(d, f.chain[0], others) {
 			continue
 		}
 		out := CutOutput{Name: name(f.role), Level: -1, Role: f.role, Order: f.order}
