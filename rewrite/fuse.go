@@ -67,7 +67,7 @@ func Fuse(m *onnxir.Model, o Fusion) (*Fused, error) {
 	if opset := m.Opset(""); opset < leastOpset {
 		return nil, unfusable("operator set %d does not broadcast tables; fusing needs %d", opset, leastOpset)
 	}
-	f := &fuser{Fusion: o, g: m.Graph, opset: m.Opset(""), done: &Fused{}, parts: map[Part]*onnxir.Value{}, reordered: map[*onnxir.Value]map[string]*onnxir.Value{}}
+	f := &fuser{Fusion: o, g: m.Graph, opset: m.Opset(""), done: &Fused{}, parts: map[Part]*onnxir.Value{}, reordered: map[*onnxir.Value]map[string]*onnxir.Value{}, shapes: map[int]*onnxir.Value{}}
 	f.dtype = o.Detector.Tail.Shapes[o.Decode.Levels[0].Taken[0]].DType
 	if f.dtype != onnxir.Float && f.dtype != onnxir.Float16 {
 		return nil, unfusable("the head gives numbers of type %v", f.dtype)
@@ -122,6 +122,7 @@ type fuser struct {
 	parts map[Part]*onnxir.Value // [N, rows, columns], or [N, columns, rows] where anchors come first
 	// reordered are the weights and biases that took the place of others, by channels.
 	reordered map[*onnxir.Value]map[string]*onnxir.Value
+	shapes    map[int]*onnxir.Value // of levels' maps
 }
 
 // axis is that of columns, of rows [N, ...].

@@ -91,7 +91,7 @@ func (f *fuser) write(t *tables) error {
 	if len(rest) == 0 {
 		return nil
 	}
-	grids := f.grids(rest)
+	grids := f.grids(rest, f.rounded)
 	corners := f.cornersOf(grids, rest)
 	if corners != nil {
 		grids = corners
@@ -138,7 +138,8 @@ func (f *fuser) rounded(x float64) float64 {
 	return float64(float32(x))
 }
 
-func (f *fuser) grids(pairs []*tablePair) []*grid {
+// grids gives the tables level by level.
+func (f *fuser) grids(pairs []*tablePair, round func(float64) float64) []*grid {
 	var list []*grid
 	for _, l := range f.Levels {
 		level := f.Detector.Head.Levels[l]
@@ -148,7 +149,7 @@ func (f *fuser) grids(pairs []*tablePair) []*grid {
 				for a := range g.anchors {
 					for y := range g.height {
 						for x := range g.width {
-							g.x = append(g.x, f.rounded(p.levels[l][c].At(a, y, x))*p.scale)
+							g.x = append(g.x, round(p.levels[l][c].At(a, y, x))*p.scale)
 						}
 					}
 				}
@@ -169,13 +170,14 @@ func (f *fuser) cornersOf(grids []*grid, pairs []*tablePair) []*grid {
 	}
 	var list []*grid
 	apart := true // centres do not depend on anchors, sizes on nothing else
-	for _, g := range grids {
+	exact := f.grids(pairs, func(x float64) float64 { return x })
+	for i, g := range grids {
+		e := exact[i]
 		k := &grid{g.level, 4, g.anchors, g.height, g.width, make([]float64, len(g.x))}
 		n := g.rows()
 		for i := range 2 * n {
-			centre, half := g.x[i], g.x[2*n+i]
-			k.x[i], k.x[2*n+i] = f.rounded((centre-half)/2), f.rounded((centre+half)/2)
-			if f.rounded(k.x[i]+k.x[2*n+i]) != centre || f.rounded(k.x[2*n+i]-k.x[i]) != half {
+			k.x[i], k.x[2*n+i] = f.rounded((e.x[i]-e.x[2*n+i])/2), f.rounded((e.x[i]+e.x[2*n+i])/2)
+			if f.rounded(k.x[i]+k.x[2*n+i]) != g.x[i] || f.rounded(k.x[2*n+i]-k.x[i]) != g.x[2*n+i] {
 				return nil
 			}
 		}
@@ -532,11 +534,9 @@ func (f *fuser) moving(g *grid, axis int, steps []float64) *onnxir.Value {
 	scalar := func(x int64) *onnxir.Value {
 		return f.g.AddInitializer(onnxir.NewTensor("fused.number", []int64{x}))
 	}
-	size := []int{g.width, g.height}[axis]
-	end := scalar(int64(size))
+	end := scalar(int64([]int{g.width, g.height}[axis]))
 	if f.Symbolic {
-		v := f.Decode.Levels[g.level].Taken[0]
-		end = f.node("Gather", name+".size", []*onnxir.Value{f.node("Shape", name+".shape", []*onnxir.Value{v}), scalar(int64(3 - axis))})
+		end = f.node("Gather", name+".size", []*onnxir.Value{f.shape(g.level), scalar(int64(3 - axis))})
 	}
 	v := f.node("Range", name+".cells", []*onnxir.Value{scalar(0), end, scalar(1)})
 	to := map[onnxir.DType]int64{onnxir.Float: 1, onnxir.Float16: 10}[f.dtype] // TensorProto.DataType
@@ -549,4 +549,12 @@ func (f *fuser) moving(g *grid, axis int, steps []float64) *onnxir.Value {
 	}
 	v = f.node("Reshape", name+".along", []*onnxir.Value{v, f.ints(name+".axes", shape...)})
 	return f.node("Mul", name+".moved", []*onnxir.Value{v, f.numbers(name+".steps", steps, at...)})
+}
+
+// shape gives the shape of a level's map.
+func (f *fuser) shape(l int) *onnxir.Value {
+	if f.shapes[l] == nil {
+		f.shapes[l] = f.node("Shape", fmt.Sprintf("L%d.shape", l), []*onnxir.Value{f.Decode.Levels[l].Taken[0]})
+	}
+	return f.shapes[l]
 }

@@ -46,6 +46,19 @@ type OutputClaim struct {
 	Whole bool   // all of it does: it carries no anchors
 	Axis  int    // otherwise, these indices along this axis
 	Keep  []int  // rising
+	// Part, if not nil, is what of the output this is about: all else is said of
+	// that alone.
+	Part *Part
+	// Bounded says that this is computed by other steps, and no further from the
+	// original's own in float64 than [Bound] says.
+	Bounded bool
+}
+
+// Part is neighbouring indices along an axis, the columns of rows.
+type Part struct {
+	Axis                int
+	Original, Candidate int // the first of them in either model's output
+	Count               int
 }
 
 // Place is where an element of an output stands in terms of anchors; -1 where

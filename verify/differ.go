@@ -48,16 +48,15 @@ func differ(a, b *interp.Value, axis int, keep []int) (difference, error) {
 			at, d.maxULP, d.original, d.candidate = i, ulp, p, q
 		}
 	}
+	outer, inner, rows := 1, 1, 1
+	if len(a.Shape) > 0 {
+		outer, inner, rows = product(a.Shape[:axis]), product(a.Shape[axis+1:]), a.Shape[axis]
+	}
 	each := func(f func(i, j, n int)) {
-		next := 0
-		for k, row := range rowsOf(a.Shape, axis) {
-			if next == len(keep) || keep[next] != k {
-				continue
+		for o := range outer {
+			for at, k := range keep {
+				f((o*rows+k)*inner, (o*len(keep)+at)*inner, inner)
 			}
-			for o, first := range row.starts {
-				f(first, (o*len(keep)+next)*row.inner, row.inner)
-			}
-			next++
 		}
 	}
 	if x, ok := x.([]float32); ok {

@@ -89,6 +89,32 @@ func (a *abroad) part(ctx context.Context, p *part) error {
 		if _, err := a.outputs(x, y, maxApart); err != nil {
 			return err
 		}
+		if err := a.bounded(ctx, p, d, x, y); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bounded compares outputs that are computed by other steps.
+func (a *abroad) bounded(ctx context.Context, p *part, d drive, x, y interp.Env) error {
+	if !a.hasBounded() {
+		return nil
+	}
+	fed, err := p.feed(p.original, d)
+	if err != nil {
+		return err
+	}
+	wide, err := a.wide(ctx, p.original, fed)
+	if err != nil {
+		return fmt.Errorf("original in float64: %w", err)
+	}
+	for i, o := range a.claim.Outputs {
+		if v := a.original.outputs[i]; o.Bounded {
+			if err := a.n.bound(a.claim, i, x[v], y[a.candidate.outputs[i]], wide[v]); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -195,12 +221,11 @@ func (a *abroad) outputs(x, y interp.Env, bound int64) (bool, error) {
 	near := true
 	for i := range a.claim.Outputs {
 		o := &a.claim.Outputs[i]
-		axis, keep := o.along(a.shapes[i])
 		p, q := x[a.original.outputs[i]], y[a.candidate.outputs[i]]
-		if p == nil || q == nil {
-			continue // a constant, or an input handed out
+		if p == nil || q == nil || o.Bounded {
+			continue // a constant, or an input handed out; or judged by what decodes
 		}
-		d, err := differ(p, q, axis, keep)
+		d, err := o.differ(a.shapes[i], p, q)
 		if err != nil {
 			return false, fmt.Errorf("output %q: %w", o.Name, err)
 		}
@@ -379,7 +404,7 @@ func (a *abroad) judged(ctx context.Context, convs []headConv, x interp.Env) err
 				env[h.original] = given
 			}
 			if _, ok := env[h.candidate]; ok {
-				if env[h.candidate], err = channelsOf(given, h.keep); err != nil {
+				if env[h.candidate], err = takenFrom(given, 1, h.keep); err != nil {
 					return nil, err
 				}
 			}
@@ -387,42 +412,6 @@ func (a *abroad) judged(ctx context.Context, convs []headConv, x interp.Env) err
 		return env, nil
 	}
 	return a.computeOn(ctx, a.n, *tail, drives()[0], 0)
-}
-
-// channelsOf gives those channels, along axis 1, of floating-point numbers.
-func channelsOf(x *interp.Value, keep []int) (*interp.Value, error) {
-	data, err := x.Numbers()
-	if err != nil {
-		return nil, err
-	}
-	shape := slices.Clone(x.Shape)
-	shape[1] = len(keep)
-	var taken any
-	switch data := data.(type) {
-	case []float32:
-		taken = takeChannels(data, x.Shape, keep)
-	case []float64:
-		taken = takeChannels(data, x.Shape, keep)
-	case []onnxir.F16:
-		taken = takeChannels(data, x.Shape, keep)
-	case []onnxir.BF16:
-		taken = takeChannels(data, x.Shape, keep)
-	default:
-		return nil, fmt.Errorf("a convolution of type %v", x.DType)
-	}
-	return interp.Known(x.DType, shape, taken), nil
-}
-
-func takeChannels[T any](x []T, shape, keep []int) []T {
-	inner := product(shape[2:])
-	var out []T
-	for n := range shape[0] {
-		for _, ch := range keep {
-			at := (n*shape[1] + ch) * inner
-			out = append(out, x[at:at+inner]...)
-		}
-	}
-	return out
 }
 
 // noise is what whole models are fed with where nobody gives samples.

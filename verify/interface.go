@@ -15,7 +15,7 @@ func (c *comparison) lookUp() error {
 	for i := range c.claim.Outputs {
 		o := &c.claim.Outputs[i]
 		v := g.Value(o.Name)
-		if v == nil || !v.IsOutput && !c.claim.Cut && !c.claim.Selected || claimed[o.Name] {
+		if v == nil || !v.IsOutput && !c.claim.Cut && !c.claim.Selected || claimed[o.Name] && o.Part == nil {
 			return fmt.Errorf("the claim names output %q, which the original does not have, or names it twice", o.Name)
 		}
 		claimed[o.Name] = true
@@ -29,6 +29,10 @@ func (c *comparison) lookUp() error {
 			}
 		}
 		if shape != nil {
+			var err error
+			if shape, err = o.partOf(shape, false); err != nil {
+				return err
+			}
 			if _, err := o.keptShape(shape); err != nil {
 				return err
 			}
@@ -81,8 +85,8 @@ func (j *judge) interfaces(c *comparison) bool {
 		}
 	}
 	for i := range c.claim.Outputs {
-		if c.claim.Cut {
-			want = append(want, c.claim.Outputs[i].inCandidate())
+		if name := c.claim.Outputs[i].inCandidate(); c.claim.Cut && (len(want) == 0 || want[len(want)-1] != name) {
+			want = append(want, name)
 		}
 	}
 	for _, v := range b.Graph.Outputs {
@@ -115,11 +119,16 @@ func (j *judge) interfaces(c *comparison) bool {
 			j.unknown(err.Error())
 			return false
 		}
-		if !slices.Equal(e.Shape, kept) {
+		shape, err := o.partOf(e.Shape, true)
+		if err != nil || !slices.Equal(shape, kept) {
 			j.refuted = true
-			j.reason(fmt.Sprintf("the candidate's output %q has shape %v, want %v", o.Name, e.Shape, kept))
+			j.reason(fmt.Sprintf("the candidate's output %q has shape %v, want %v", v.Name, shape, kept))
 			return false
 		}
+	}
+	if why := c.uncovered(); why != "" {
+		j.unknown(why)
+		return false
 	}
 	j.declarations(c)
 	return true

@@ -33,6 +33,7 @@ const (
 type part struct {
 	original, candidate *side // each with its cut
 	outputs             bool  // the claim's outputs are compared
+	decodes             bool  // it begins at what head convolutions give
 	convs               []headConv
 	// feed gives a side's values at its cut.
 	feed func(s *side, d drive) (interp.Env, error)
@@ -72,7 +73,7 @@ func (c *comparison) nothing() *numbers {
 	n := &numbers{}
 	for i, o := range c.claim.Outputs {
 		_, keep := o.along(c.shapes[i])
-		n.outputs = append(n.outputs, Output{Name: o.Name, Rows: int64(len(keep))})
+		n.outputs = append(n.outputs, Output{Name: o.label(), Rows: int64(len(keep))})
 	}
 	return n
 }
@@ -103,7 +104,17 @@ func (c *comparison) decoding(convs []headConv) *part {
 			return nil
 		}
 	}
-	if len(convs) == 0 {
+	shared := map[*onnxir.Value]bool{} // head convolutions that both models have
+	for _, claim := range c.claim.Convs {
+		if v := claim.Node.Out(0); !computed[v] {
+			if e := c.original.exprs[v]; e != nil {
+				for _, w := range []*onnxir.Value{v, c.candidate.model.Graph.Value(v.Name)} {
+					shared[w] = c.candidate.common()[e.Whole]
+				}
+			}
+		}
+	}
+	if len(convs) == 0 && !c.hasBounded() {
 		return nil
 	}
 	a, b := *c.original, *c.candidate
@@ -112,7 +123,7 @@ func (c *comparison) decoding(convs []headConv) *part {
 	if !slices.ContainsFunc(b.outputs, func(v *onnxir.Value) bool { return !slices.Contains(b.cut, v) }) {
 		return nil // the convolutions' outputs are the model's
 	}
-	return &part{original: &a, candidate: &b, outputs: true, feed: func(s *side, d drive) (interp.Env, error) {
+	return &part{original: &a, candidate: &b, outputs: true, decodes: true, feed: func(s *side, d drive) (interp.Env, error) {
 		env := interp.Env{}
 		for _, v := range s.cut {
 			h, ok := channels[v]
@@ -121,6 +132,8 @@ func (c *comparison) decoding(convs []headConv) *part {
 			switch {
 			case e == nil || e.Shape == nil:
 				err = fmt.Errorf("is neither fed nor computed")
+			case shared[v]:
+				env[v], err = d.value(e)
 			case !ok || len(e.Shape) < 3:
 				env[v], err = drives()[0].value(e)
 			case v == h.original:
@@ -151,10 +164,14 @@ const maxDecoded = 1 << 23
 
 // computeOn runs a part of both models.
 func (c *comparison) computeOn(ctx context.Context, n *numbers, p part, d drive, cells int) error {
+	var fedOriginal interp.Env
 	run := func(s *side) (interp.Env, error) {
 		fed, err := p.feed(s, d)
 		if err != nil {
 			return nil, err
+		}
+		if s == p.original {
+			fedOriginal = fed
 		}
 		return s.run(ctx, &interp.Machine{Opset: s.model.Opset, Cells: cells}, fed, p.want(s), nil, nil)
 	}
@@ -166,13 +183,27 @@ func (c *comparison) computeOn(ctx context.Context, n *numbers, p part, d drive,
 	if err != nil {
 		return fmt.Errorf("candidate: %w", err)
 	}
+	var wide interp.Env
+	if p.decodes && c.hasBounded() {
+		if wide, err = c.wide(ctx, p.original, fedOriginal); err != nil {
+			return fmt.Errorf("original in float64: %w", err)
+		}
+	}
 	for i := range c.claim.Outputs {
 		if !p.outputs {
 			break
 		}
 		o := &c.claim.Outputs[i]
-		axis, keep := o.along(c.shapes[i])
-		d, err := differ(originals[c.original.outputs[i]], candidates[c.candidate.outputs[i]], axis, keep)
+		x, y := originals[c.original.outputs[i]], candidates[c.candidate.outputs[i]]
+		if o.Bounded {
+			if wide != nil {
+				if err := n.bound(c.claim, i, x, y, wide[c.original.outputs[i]]); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		d, err := o.differ(c.shapes[i], x, y)
 		if err != nil {
 			return fmt.Errorf("output %q: %w", o.Name, err)
 		}
@@ -222,6 +253,9 @@ func (n *numbers) note(claim *Claim, output int, d difference) {
 	n.different = true
 	o.MaxAbs = max(o.MaxAbs, d.maxAbs)
 	if o.Worst == nil || d.maxULP > o.MaxULP {
+		if p := claim.Outputs[output].Part; p != nil {
+			d.index[p.Axis] += p.Original
+		}
 		p := claim.place(o.Name, d.index)
 		o.Worst = &Worst{p.Level, p.Anchor, p.Y, p.X, p.Column, d.index, Number(d.original), Number(d.candidate)}
 	}
@@ -260,9 +294,37 @@ func (c *comparison) headConvs() []headConv {
 		if n := byName[claim.Node.Name]; !computed[b] && n != nil {
 			b = n.Out(0)
 		}
-		if b != nil && computed[b] {
-			list = append(list, headConv{a, b, claim.Keep})
+		if b == nil || !computed[b] {
+			continue
 		}
+		if keep := c.channels(a, b, claim.Keep); keep != nil {
+			list = append(list, headConv{a, b, keep})
+		}
+	}
+	return list
+}
+
+// channels gives the channels of a, a head convolution of the original, that b gives
+// in the candidate, in order: those claimed, or where their hashes say so the same
+// or some of them in another order. Nil where b cannot give these.
+func (c *comparison) channels(a, b *onnxir.Value, claimed []int) []int {
+	x, y := c.original.exprs[a], c.candidate.exprs[b]
+	if !c.claim.Cut || x == nil || y == nil || x.Channels == nil || y.Channels == nil {
+		return claimed
+	}
+	if len(y.Channels) == len(claimed) && !slices.ContainsFunc(first(len(claimed)), func(i int) bool { return y.Channels[i] != x.Channels[claimed[i]] }) {
+		return claimed
+	}
+	var list []int
+	for _, h := range y.Channels {
+		k := slices.Index(x.Channels, h)
+		if k < 0 { // another weight: it is compared with the one in its place
+			if len(y.Channels) == len(claimed) {
+				return claimed
+			}
+			return nil
+		}
+		list = append(list, k)
 	}
 	return list
 }

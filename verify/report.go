@@ -19,6 +19,9 @@ const (
 	Refuted Verdict = "refuted"
 	// Unknown: neither.
 	Unknown Verdict = "unknown"
+	// Bounded: what is claimed equal is proved so, and what is computed by other
+	// steps stayed within its bound on all numbers that were tried.
+	Bounded Verdict = "bounded"
 	// Matched: nothing was proved, and what was recorded came out again, within
 	// tolerances.
 	Matched Verdict = "matched"
@@ -81,7 +84,8 @@ type Output struct {
 	// MaxAbs is the largest absolute difference; the largest float64 stands for
 	// infinity and for NaN.
 	MaxAbs float64 `json:"max_abs"`
-	Worst  *Worst  `json:"worst"` // the element that differs most, or nil
+	Worst  *Worst  `json:"worst"`           // the element that differs most, or nil
+	Bound  *Bound  `json:"bound,omitempty"` // of an output that is computed by other steps
 }
 
 // Worst is an element that differs. Level to Column are -1 where nobody said
@@ -125,6 +129,7 @@ type Summary struct {
 	Exercised int64        `json:"exercised"`
 	MaxULP    int64        `json:"max_ulp"`
 	MaxAbs    float64      `json:"max_abs"`
+	Bound     *Bound       `json:"bound,omitempty"` // the widest
 }
 
 // Summary gives the report's short form.
@@ -135,6 +140,9 @@ func (r *Report) Summary() Summary {
 		s.Exercised += o.Exercised
 		s.MaxULP = max(s.MaxULP, o.MaxULP)
 		s.MaxAbs = max(s.MaxAbs, o.MaxAbs)
+		if o.Bound != nil && (s.Bound == nil || o.Bound.ULP > s.Bound.ULP) {
+			s.Bound = o.Bound
+		}
 	}
 	return s
 }

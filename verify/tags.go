@@ -164,22 +164,25 @@ func (t *tagging) dropped(name string, x *interp.Value) {
 // output checks an output that stays, in full or in part.
 func (t *tagging) output(number int, x *interp.Value) {
 	o := &t.claim.Outputs[number]
-	axis, keep := o.along(x.Shape)
+	elems, shape := t.tags.Of(x), t.shapes[number]
+	if elems != nil {
+		elems = elements(o, elems, x.Shape, false)
+	}
+	axis, keep := o.along(shape)
 	rows := make([]source, len(keep))
 	for i := range rows {
 		rows[i].cell = -1
 	}
 	t.found.rows = append(t.found.rows, rows)
-	elems := t.tags.Of(x)
 	if elems == nil {
-		if !o.Whole && len(keep) < x.Shape[axis] {
+		if !o.Whole && len(keep) < shape[axis] {
 			t.assumed("which entries of output %q go: no head convolution feeds it", o.Name)
 		}
 		return
 	}
 	inKept, inLost := make([]bool, len(t.kept)), make([]bool, len(t.kept)) // sets met in rows that stay, that go
 	untagged, next := 0, 0
-	for i, row := range rowsOf(x.Shape, axis) {
+	for i, row := range rowsOf(shape, axis) {
 		stays := next < len(keep) && keep[next] == i
 		kept, lost := false, false
 		cell := uint32(0)
@@ -219,7 +222,7 @@ func (t *tagging) output(number int, x *interp.Value) {
 			next++
 		}
 	}
-	if untagged > 0 && !o.Whole && len(keep) < x.Shape[axis] {
+	if untagged > 0 && !o.Whole && len(keep) < shape[axis] {
 		t.assumed("which of %d entries of output %q go: no head convolution feeds them", untagged, o.Name)
 	}
 	if ch, bad := t.onlyLost(inKept, inLost); bad {

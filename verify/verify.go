@@ -74,6 +74,7 @@ type judge struct {
 	samples []Sample // used up by the first claim
 	refuted bool
 	open    bool // something could not be decided
+	bounded bool // an output is computed by other steps
 }
 
 // unknown notes why something could not be decided.
@@ -104,6 +105,8 @@ func (j *judge) conclude() {
 		r.Verdict = Refuted
 	case j.open || len(r.Shapes) == 0:
 		r.Verdict = Unknown
+	case j.mode != Numbers && j.bounded:
+		r.Verdict = Bounded
 	case j.mode != Numbers:
 		r.Verdict, r.Proved = Proved, true
 	}
@@ -224,10 +227,17 @@ func (j *judge) proof(ctx context.Context, c *comparison) (bool, error) {
 
 // numbers compares what both models compute.
 func (j *judge) numbers(ctx context.Context, c *comparison, proved bool, tagged *tagged, grids [][2]int) error {
+	if j.bounded = j.bounded || c.hasBounded(); j.bounded && j.mode == Proof {
+		j.unknown("what is computed by other steps is judged in numbers, which were not asked for")
+	}
 	if j.mode == Proof {
 		return nil
 	}
 	n, err := c.compute(ctx)
+	if err == nil && c.hasBounded() && slices.ContainsFunc(first(len(n.outputs)), func(i int) bool { return c.claim.Outputs[i].Bounded && n.outputs[i].Bound == nil }) {
+		err = errors.New("not every head convolution of the original is found in the candidate")
+		j.open = true
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -304,6 +314,11 @@ func (j *judge) merge(outputs []Output) {
 			p.Worst = o.Worst
 		}
 		p.Exercised = max(p.Exercised, o.Exercised)
+		if p.Bound == nil {
+			p.Bound = o.Bound
+		} else if o.Bound != nil {
+			p.Bound = &Bound{max(p.Bound.ULP, o.Bound.ULP), max(p.Bound.Original, o.Bound.Original), max(p.Bound.Candidate, o.Bound.Candidate)}
+		}
 		p.MaxULP, p.MaxAbs = max(p.MaxULP, o.MaxULP), max(p.MaxAbs, o.MaxAbs)
 	}
 }

@@ -79,7 +79,7 @@ func (t *tool) app() *cli.App {
 			t.evaluate(),
 			t.search(),
 			t.anchors(),
-			t.cut(),
+			t.cut(), t.fuse(),
 			t.golden(),
 			t.explain(),
 			t.dump(),

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -74,11 +72,7 @@ func (t *tool) cut() *cli.Command {
 				return at(p.out, err)
 			}
 			if p.report != "" {
-				var b bytes.Buffer
-				if err := writeJSON(&b, r.Report); err != nil {
-					return err
-				}
-				if err := os.WriteFile(p.report, b.Bytes(), 0o666); err != nil {
+				if err := writeReport(p.report, r.Report); err != nil {
 					return at(p.report, err)
 				}
 			}

@@ -189,7 +189,7 @@ func (t *tool) pruneFile(ctx context.Context, p pruning, mk *mask.Mask, maskName
 }
 
 // writeReport writes the report, or leaves no file.
-func writeReport(path string, r *passes.Report) error {
+func writeReport(path string, r any) error {
 	var b bytes.Buffer
 	if err := writeJSON(&b, r); err != nil {
 		return err

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"anchorc/passes"
+	"anchorc/verify"
+)
+
+func (t *tool) fuse() *cli.Command {
+	return &cli.Command{
+		Name:      "fuse",
+		Usage:     "write the decoding of boxes anew, in its shortest form, and check it against the original's",
+		ArgsUsage: "MODEL -o OUT",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`OUT`, the file that the fused model goes to"},
+			&cli.BoolFlag{Name: "keep-outputs", Usage: "keep the names of outputs and what stands in each, in place of boxes, scores and objectness", DisableDefaultText: true},
+			&cli.StringFlag{Name: "verify", Value: string(verify.All), Usage: "how the result is checked before it is written: `all`, numbers or none"},
+			&cli.StringFlag{Name: "report", Usage: "`FILE` that a report in JSON goes to"},
+			&cli.BoolFlag{Name: "force", Usage: "overwrite OUT where it is there", DisableDefaultText: true},
+			shapeFlag(), anchorsFlag()}, engineFlags("interp")...),
+		Action: func(c *cli.Context) error {
+			files, err := operands(c, "MODEL")
+			if err != nil {
+				return err
+			}
+			p := pruning{in: files[0], out: c.String("output"), report: c.String("report"), force: c.Bool("force")}
+			if p.options.Analyze, err = analysis(c); err != nil {
+				return err
+			}
+			if p.options.Verify, err = verifyMode(c); err != nil {
+				return err
+			}
+			if p.options.Engines, err = engines(c, false); err != nil {
+				return err
+			}
+			if err := p.checkPaths(); err != nil {
+				return err
+			}
+			m, err := open(p.in)
+			if err != nil {
+				return err
+			}
+			defer m.Close()
+			done := t.busy("fusing " + p.in)
+			r, err := passes.Fuse(c.Context, m, passes.FuseOptions{KeepOutputs: c.Bool("keep-outputs")}, p.options)
+			if err == nil {
+				err = r.Write(c.Context, p.out, p.force)
+			}
+			done()
+			var bad *passes.VerdictError
+			switch {
+			case errors.As(err, &bad):
+				showVerified(t.stdout, bad.Report)
+				return at(p.in, verdictOf(bad.Report, "; nothing was written"))
+			case r == nil:
+				return about(err, p.in, "")
+			case err != nil:
+				return at(p.out, err)
+			}
+			if p.report != "" {
+				if err := writeReport(p.report, r.Report); err != nil {
+					return at(p.report, err)
+				}
+			}
+			showFused(t.stdout, r.Report)
+			fmt.Fprintf(t.stdout, "wrote %s\n", p.out)
+			return nil
+		},
+	}
+}
+
+// showFused says what decodes now, and what that costs.
+func showFused(w io.Writer, r *passes.FuseReport) {
+	for _, line := range r.Formula {
+		fmt.Fprintf(w, "  %s\n", line)
+	}
+	t := &table{}
+	t.row("", "before", "after")
+	t.row("nodes from heads to rows", r.Before.Nodes, r.After.Nodes)
+	t.row("bytes of tables", r.Before.TableBytes, r.After.TableBytes)
+	t.write(w, "  ")
+	for _, o := range r.Outputs {
+		fmt.Fprintf(w, "  output %s: %s, rows count %s\n", o.Name, joined(o.Shape, " x "), strings.Join(r.Order, ", "))
+	}
+	for _, name := range r.Dropped {
+		fmt.Fprintf(w, "  output %s is not handed out any more\n", name)
+	}
+	showSummary(w, r.Verify)
+}

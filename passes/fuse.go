@@ -1,0 +1,250 @@
+package passes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"anchorc/analyze"
+	"anchorc/onnxir"
+	"anchorc/onnxir/interp"
+	"anchorc/rewrite"
+	"anchorc/verify"
+)
+
+// FuseOptions say how [Fuse] writes what it makes.
+type FuseOptions struct {
+	// KeepOutputs keeps the names of outputs, and what stands in each.
+	KeepOutputs bool
+}
+
+// FuseReport is what fusing did, as `fuse --report` writes it.
+type FuseReport struct {
+	Schema  string         `json:"schema"` // "anchorc/fuse/1"
+	Form    analyze.Form   `json:"form"`
+	Formula []string       `json:"formula"`
+	Units   string         `json:"units"`
+	Outputs []FuseOutput   `json:"outputs"`
+	Order   []string       `json:"order"` // of rows, outermost first
+	Convs   []string       `json:"reordered_convs"`
+	Before  TailSize       `json:"before"`
+	After   TailSize       `json:"after"`
+	Dropped []string       `json:"dropped_outputs"` // that held nothing decoded
+	Verify  verify.Summary `json:"verify"`
+}
+
+// FuseOutput is one output of a fused model.
+type FuseOutput struct {
+	Name  string         `json:"name"`
+	Parts []rewrite.Part `json:"parts"`
+	Shape []int          `json:"shape"`
+}
+
+// TailSize is what stands between head convolutions and rows.
+type TailSize struct {
+	Nodes      int `json:"nodes"`       // without Constant nodes
+	DataNodes  int `json:"data_nodes"`  // of these, what data of the head passes through
+	TableBytes int `json:"table_bytes"` // of floating-point constants that these read
+	Transposes int `json:"transposes"`
+}
+
+// FuseResult is a fused model, not yet verified or written.
+type FuseResult struct {
+	Model  *onnxir.Model
+	Report *FuseReport
+
+	original *onnxir.Model
+	claims   func(context.Context) ([]verify.Claim, []string, error)
+	options  Options
+}
+
+// Fuse writes the decoding of a detector anew, in one canonical form. The errors of
+// what has no such form are [*analyze.Refusal].
+func Fuse(ctx context.Context, in *onnxir.Model, how FuseOptions, o Options) (*FuseResult, error) {
+	model, err := in.Copy()
+	if err != nil {
+		return nil, err
+	}
+	d, err := analyze.Analyze(ctx, model, o.Analyze)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := planOf(ctx, d, how)
+	if err != nil {
+		return nil, err
+	}
+	sum, err := in.SHA256()
+	if err != nil {
+		return nil, err
+	}
+	r := &FuseResult{Model: model, original: in, options: o, Report: &FuseReport{Schema: "anchorc/fuse/1", Form: plan.decode.Form,
+		Units: plan.decode.Units, Order: plan.order(), Convs: []string{}, Dropped: plan.dropped}}
+	r.Report.Formula = plan.decode.Formula()
+	if r.Report.Before, err = plan.before(); err != nil {
+		return nil, err
+	}
+	fusion := plan.fusion(r.Report.Before.TableBytes)
+	heads := headValues(plan.decode)
+	for _, out := range fusion.Outputs {
+		shape := append([]int{d.Tail.Shapes[heads[0]].Shape[0]}, plan.rows(), 0)
+		for _, p := range out.Parts {
+			shape[2] += plan.columns(p)
+		}
+		r.Report.Outputs = append(r.Report.Outputs, FuseOutput{out.Name, out.Parts, shape})
+	}
+	fused, err := rewrite.Fuse(model, fusion)
+	var not *rewrite.Unfusable
+	if errors.As(err, &not) {
+		return nil, &analyze.Refusal{Reason: analyze.Unsupported, Found: not.Why, Help: "anchorc cut --at heads takes decoding off"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if complaints := onnxir.Check(model); len(complaints) > 0 && len(onnxir.Check(in)) == 0 {
+		return nil, fmt.Errorf("the fused graph contradicts itself: %w; please report this", complaints[0])
+	}
+	r.Report.Convs = append(r.Report.Convs, fused.Reordered...)
+	r.Report.After = tailSize(model.Graph, heads, model.Graph.Outputs)
+	stampSource(model, sum)
+	model.SetProperty("anchorc.fused", string(plan.decode.Form))
+	r.claims = func(ctx context.Context) ([]verify.Claim, []string, error) { return plan.claims(ctx, in, o) }
+	return r, nil
+}
+
+// headValues lists the values that decoding begins at.
+func headValues(d *analyze.Decode) []*onnxir.Value {
+	var list []*onnxir.Value
+	for _, l := range d.Levels {
+		list = append(list, l.Taken...)
+	}
+	return list
+}
+
+// tailSize measures what lies between some values and others.
+func tailSize(g *onnxir.Graph, from, to []*onnxir.Value) TailSize {
+	fed, carries := interp.Env{}, map[*onnxir.Value]bool{}
+	for _, v := range from {
+		fed[v], carries[v] = &interp.Value{}, true
+	}
+	var t TailSize
+	seen := map[*onnxir.Tensor]bool{}
+	count := func(x *onnxir.Tensor) {
+		if x != nil && !seen[x] && x.DType.IsFloat() {
+			seen[x] = true
+			t.TableBytes += int(x.Size())
+		}
+	}
+	for _, n := range interp.Needed(g, fed, to) {
+		if n.Is("Constant") {
+			if a := n.Attr("value"); a != nil {
+				count(a.Tensor)
+			}
+			continue
+		}
+		t.Nodes++
+		data := false
+		for v := range n.Reads() {
+			data = data || carries[v] && !n.Is("Shape")
+			count(v.Init)
+		}
+		if !data {
+			continue
+		}
+		t.DataNodes++
+		if n.Is("Transpose") {
+			t.Transposes++
+		}
+		for _, v := range n.Outputs {
+			carries[v] = true
+		}
+	}
+	return t
+}
+
+// Write writes the result to path, entirely or not at all, after it was verified
+// as written; see [Result.Write].
+func (r *FuseResult) Write(ctx context.Context, path string, overwrite bool) error {
+	return onnxir.Save(r.Model, path, overwrite, func(written string) error {
+		candidate, err := onnxir.Open(written)
+		if err != nil {
+			return fmt.Errorf("what was written cannot be read again: %w", err)
+		}
+		defer candidate.Close()
+		if r.options.Verify == verify.None {
+			r.Report.Verify = verify.Summary{Verdict: verify.NotAsked, Shapes: []string{}, Engines: []verify.EngineInfo{}}
+			return nil
+		}
+		claims, skipped, err := r.claims(ctx)
+		if err != nil {
+			return err
+		}
+		report, err := verify.Check(ctx, r.original, candidate, claims, verify.Options{Mode: r.options.Verify, Version: Version, Engines: r.options.Engines})
+		if err != nil {
+			return err
+		}
+		report.Skipped = append(report.Skipped, skipped...)
+		r.Report.Verify = report.Summary()
+		if report.Verdict == verify.Refuted || report.Verdict == verify.Unknown {
+			return &VerdictError{report}
+		}
+		return nil
+	})
+}
+
+// slotsOf lists where every row of an order stands.
+func (p *fusePlan) slots() []analyze.Slot {
+	var list []analyze.Slot
+	for _, l := range p.levels {
+		level := p.d.Head.Levels[l]
+		cells := func(do func(y, x int)) {
+			for y := range level.Height {
+				for x := range level.Width {
+					do(y, x)
+				}
+			}
+		}
+		if p.anchorFirst {
+			for a := range level.Anchors {
+				cells(func(y, x int) { list = append(list, analyze.Slot{Level: l, Anchor: a, Y: y, X: x}) })
+			}
+			continue
+		}
+		cells(func(y, x int) {
+			for a := range level.Anchors {
+				list = append(list, analyze.Slot{Level: l, Anchor: a, Y: y, X: x})
+			}
+		})
+	}
+	return list
+}
+
+func (p *fusePlan) rows() int { return len(p.slots()) }
+
+func (p *fusePlan) order() []string {
+	if p.anchorFirst {
+		return []string{"level", "anchor", "y", "x"}
+	}
+	return []string{"level", "y", "x", "anchor"}
+}
+
+// columns is how many columns a part has.
+func (p *fusePlan) columns(part rewrite.Part) int {
+	switch part {
+	case rewrite.Boxes:
+		return 4
+	case rewrite.Objectness:
+		return 1
+	}
+	return len(p.decode.Scores.Classes)
+}
+
+// symbolicGrid reports whether heights and widths follow the input's.
+func symbolicGrid(d *analyze.Detector) bool {
+	for _, in := range d.Inputs {
+		if len(in.Declared) == 4 && slices.ContainsFunc(in.Declared[1:], func(d onnxir.Dim) bool { return !d.Known() }) {
+			return true
+		}
+	}
+	return false
+}

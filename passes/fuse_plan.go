@@ -1,0 +1,224 @@
+package passes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"anchorc/analyze"
+	"anchorc/onnxir"
+	"anchorc/rewrite"
+	"anchorc/verify"
+)
+
+// fusePlan is how a detector's rows stand in the original, and will stand.
+type fusePlan struct {
+	d           *analyze.Detector
+	decode      *analyze.Decode
+	how         FuseOptions
+	levels      []int // in the order of rows
+	anchorFirst bool
+	// where says in which output of the original each part stands, and from which
+	// column on.
+	where   map[rewrite.Part]place
+	outputs []rewrite.FusedOutput
+	dropped []string
+}
+
+// place is where a part stands in the original.
+type place struct {
+	output *analyze.Output
+	first  int
+}
+
+func cannotFuse(help, format string, args ...any) error {
+	return &analyze.Refusal{Reason: analyze.Unsupported, Found: fmt.Sprintf(format, args...), Help: help}
+}
+
+const cutInstead = "anchorc cut --at heads takes decoding off"
+
+// planOf finds the formula of a detector, and how its rows stand.
+func planOf(ctx context.Context, d *analyze.Detector, how FuseOptions) (*fusePlan, error) {
+	if len(d.Selectors) > 0 {
+		return nil, &analyze.Refusal{Reason: analyze.Selector, Node: d.Selectors[0], Found: "rows are chosen inside the graph", Help: "take that off with anchorc cut --at decoded first"}
+	}
+	decode, err := d.Decode(ctx)
+	var not *analyze.NotDecoded
+	if errors.As(err, &not) {
+		return nil, cannotFuse("", "%s", not.Reason)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &fusePlan{d: d, decode: decode, how: how, where: map[rewrite.Part]place{}, dropped: []string{}}
+	if err := p.find(); err != nil {
+		return nil, err
+	}
+	if err := p.arrange(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// find finds where parts stand, and in which order rows do.
+func (p *fusePlan) find() error {
+	box := p.decode.Levels[0]
+	p.where[rewrite.Boxes] = place{box.Output, box.First}
+	for _, l := range p.decode.Levels {
+		if l.Output != box.Output || l.First != box.First {
+			return cannotFuse(cutInstead, "levels stand in outputs of their own (%q and %q)", box.Output.Value.Name, l.Output.Value.Name)
+		}
+	}
+	scores := p.decode.Scores
+	if scores == nil {
+		return cannotFuse(cutInstead, "scores follow no formula known")
+	}
+	at := scores.Levels[0]
+	for _, l := range scores.Levels {
+		if l != at {
+			return cannotFuse(cutInstead, "levels stand in outputs of their own (%q and %q)", at.Output.Value.Name, l.Output.Value.Name)
+		}
+	}
+	p.where[rewrite.Scores] = place{at.Output, at.First}
+	if at.Objectness >= 0 {
+		p.where[rewrite.Objectness] = place{at.Output, at.Objectness}
+	}
+	p.levels = box.Output.Levels
+	for _, first := range []bool{false, true} {
+		p.anchorFirst = first
+		slots := p.slots()
+		fits := true
+		for _, w := range p.where {
+			o := w.output
+			fits = fits && slices.Equal(o.Slots, slots)
+			if shape := p.d.Tail.Shapes[o.Value].Shape; len(shape) != 3 || o.Axis != 1 || o.ColumnAxis != 2 && shape[2] != 1 {
+				return cannotFuse(cutInstead, "output %q of shape %v is not one of rows [N, rows, columns]", o.Value.Name, shape)
+			}
+		}
+		if fits {
+			return nil
+		}
+	}
+	return cannotFuse(cutInstead, "rows of %q stand in an order that is neither level, y, x, anchor nor level, anchor, y, x", box.Output.Value.Name)
+}
+
+// arrange says what is handed out.
+func (p *fusePlan) arrange() error {
+	held := map[*onnxir.Value]bool{}
+	for _, w := range p.where {
+		held[w.output.Value] = true
+	}
+	for _, v := range p.d.Model.Graph.Outputs {
+		if !held[v] {
+			p.dropped = append(p.dropped, v.Name)
+		}
+	}
+	if !p.how.KeepOutputs {
+		for _, part := range []rewrite.Part{rewrite.Boxes, rewrite.Scores, rewrite.Objectness} {
+			if _, ok := p.where[part]; ok {
+				p.outputs = append(p.outputs, rewrite.FusedOutput{Name: string(part), Parts: []rewrite.Part{part}, Type: p.declared(p.columns(part))})
+			}
+		}
+		return nil
+	}
+	if len(p.dropped) > 0 {
+		return cannotFuse("leave --keep-outputs: the others are handed out under names of their own", "output %q holds nothing that is decoded", p.dropped[0])
+	}
+	for _, v := range p.d.Model.Graph.Outputs {
+		out := rewrite.FusedOutput{Name: v.Name, Type: v.Type}
+		columns := p.d.Tail.Shapes[v].Shape[2]
+		for at := 0; at < columns; {
+			found := false
+			for _, part := range []rewrite.Part{rewrite.Boxes, rewrite.Scores, rewrite.Objectness} {
+				if w, ok := p.where[part]; ok && w.output.Value == v && w.first == at && !found {
+					out.Parts, found = append(out.Parts, part), true
+					at += p.columns(part)
+				}
+			}
+			if !found {
+				return cannotFuse("leave --keep-outputs", "column %d of output %q is no box, score or objectness", at, v.Name)
+			}
+		}
+		p.outputs = append(p.outputs, out)
+	}
+	return nil
+}
+
+// declared is the type of rows with so many columns.
+func (p *fusePlan) declared(columns int) *onnxir.Type {
+	o := p.where[rewrite.Boxes].output.Value
+	x := p.d.Tail.Shapes[o]
+	t := &onnxir.Type{DType: x.DType, Shape: []onnxir.Dim{{Size: int64(x.Shape[0])}, {Size: int64(x.Shape[1])}, {Size: int64(columns)}}}
+	if p.d.Symbolic {
+		t.Shape[0] = onnxir.Dim{Size: -1}
+		if symbolicGrid(p.d) {
+			t.Shape[1] = onnxir.Dim{Size: -1}
+		}
+		if o.Type != nil && len(o.Type.Shape) == 3 {
+			t.Shape[0], t.Shape[1] = o.Type.Shape[0], o.Type.Shape[1]
+		}
+	}
+	return t
+}
+
+func (p *fusePlan) before() (TailSize, error) {
+	return tailSize(p.d.Model.Graph, headValues(p.decode), p.d.Model.Graph.Outputs), nil
+}
+
+// large is how many bytes of tables are worth a factor of ten.
+const large = 8 << 10
+
+func (p *fusePlan) fusion(bytes int) rewrite.Fusion {
+	if bytes > large {
+		bytes /= 10
+	}
+	return rewrite.Fusion{Detector: p.d, Decode: p.decode, Levels: p.levels, AnchorFirst: p.anchorFirst, Outputs: p.outputs, TableBytes: bytes, Symbolic: symbolicGrid(p.d)}
+}
+
+// claims says what fusing did, at the shapes of the analysis, and where those are
+// symbolic at others as well.
+func (p *fusePlan) claims(ctx context.Context, original *onnxir.Model, o Options) ([]verify.Claim, []string, error) {
+	again := o.Analyze
+	list := []map[string][]int{o.Analyze.Shapes}
+	if p.d.Symbolic {
+		list = append(list, otherShapes(p.d.Inputs))
+	}
+	var claims []verify.Claim
+	var skipped []string
+	for i, shapes := range list {
+		again.Shapes = shapes
+		d, err := analyze.Analyze(ctx, original, again)
+		var other *fusePlan
+		if err == nil {
+			other, err = planOf(ctx, d, p.how)
+		}
+		if err != nil {
+			if ctx.Err() != nil || i == 0 {
+				return nil, nil, err
+			}
+			skipped = append(skipped, fmt.Sprintf("%s: %v", shapesText(p.d.Inputs, shapes), err))
+			continue
+		}
+		claims = append(claims, other.claim())
+	}
+	return claims, skipped, nil
+}
+
+func (p *fusePlan) claim() verify.Claim {
+	c := verify.Claim{Cut: true, Inputs: map[string][]int{}, Convs: wholeHead(p.d), Place: Place(p.d)}
+	for _, in := range p.d.Inputs {
+		c.Inputs[in.Name] = in.Shape
+	}
+	for _, out := range p.outputs {
+		at := 0
+		for _, part := range out.Parts {
+			w := p.where[part]
+			o := verify.OutputClaim{Name: w.output.Value.Name, As: out.Name, Whole: true, Bounded: part == rewrite.Boxes,
+				Part: &verify.Part{Axis: 2, Original: w.first, Candidate: at, Count: p.columns(part)}}
+			at += o.Part.Count
+			c.Outputs = append(c.Outputs, o)
+		}
+	}
+	return c
+}
