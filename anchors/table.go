@@ -131,13 +131,14 @@ func (t *Table) describe(d *analyze.Detector, f *analyze.Decode) {
 		if x, y := found.Steps(); x > 0 && y > 0 {
 			level.Stride = [2]float64{near(y * f.PixelsY), near(x * f.PixelsX)}
 		}
-		middle := analyze.Slot{Level: l, Y: level.Grid[0] / 2, X: level.Grid[1] / 2}
 		for a := range level.Anchors {
-			middle.Anchor = a
-			x, y, w, h := box(f, middle)
+			at := analyze.Slot{Level: l, Anchor: a, Y: level.Grid[0] / 2, X: level.Grid[1] / 2}
+			x, y, w, h := box(f, at)
+			// digits are lost far from the origin; but borders may be clamped
+			x0, y0, _, _ := box(f, analyze.Slot{Level: l, Anchor: a})
 			anchor := &level.Anchors[a]
-			anchor.CentreX = near(x*f.PixelsX/level.Stride[1] - float64(middle.X))
-			anchor.CentreY = near(y*f.PixelsY/level.Stride[0] - float64(middle.Y))
+			anchor.CentreX = centre(x0*f.PixelsX/level.Stride[1], x*f.PixelsX/level.Stride[1]-float64(at.X))
+			anchor.CentreY = centre(y0*f.PixelsY/level.Stride[0], y*f.PixelsY/level.Stride[0]-float64(at.Y))
 			if anchor.Width != nil {
 				w, h = near(w*f.PixelsX), near(h*f.PixelsY)
 				anchor.Width, anchor.Height = &w, &h
@@ -145,6 +146,15 @@ func (t *Table) describe(d *analyze.Detector, f *analyze.Decode) {
 		}
 	}
 	t.Decode = newDecode(t, f)
+}
+
+// centre is where a centre lies in its cell, by the first cell if that agrees with
+// one in the middle.
+func centre(first, middle float64) float64 {
+	if math.Abs(first-middle) > 1e-4 {
+		return near(middle)
+	}
+	return near(first)
 }
 
 // near gives x without what float32 arithmetic left behind the digits of a number
