@@ -13,12 +13,19 @@ import (
 
 	"anchorc/analyze"
 	"anchorc/anchors"
+	"anchorc/onnxir"
 	"anchorc/testmodels"
 )
 
 func ssd300(t *testing.T) *anchors.Table {
 	t.Helper()
 	m, _ := testmodels.SSD300{}.Build()
+	return tableOf(t, m)
+}
+
+// tableOf gives a model's table, with its decode.
+func tableOf(t *testing.T, m *onnxir.Model) *anchors.Table {
+	t.Helper()
 	d, err := analyze.Analyze(t.Context(), m, analyze.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +111,26 @@ func TestForms(t *testing.T) {
 	}
 	if rows, columns := array.Dims(); rows != 30 || columns != 4 || math.Abs(array.At(0, 2)-21) > 1e-4 || array.At(29, 0) != 5 {
 		t.Errorf("an array of %d x %d: %v", rows, columns, array.RawRowView(0))
+	}
+}
+
+// Anchors that are sizes times ratios are written so, beside the cell anchors.
+func TestTorchvisionSizesAndRatios(t *testing.T) {
+	m, _ := testmodels.RetinaNet{}.Build()
+	table := tableOf(t, m)
+	var b bytes.Buffer
+	if err := table.Torchvision(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"sizes=((32, 40.3175, 50.7968,), (64, ", "aspect_ratios=((0.5, 1, 2,), (0.5, 1, 2,), ", "# L1, stride 16"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%.600s", want, b.String())
+		}
+	}
+	table.Levels[2].Anchors[4].Width = table.Levels[2].Anchors[0].Width
+	b.Reset()
+	if err := table.Torchvision(&b); err != nil || strings.Contains(b.String(), "sizes=") {
+		t.Errorf("no product, and %.300s %v", b.String(), err)
 	}
 }
 

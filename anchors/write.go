@@ -2,12 +2,14 @@ package anchors
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -86,7 +88,7 @@ func (t *Table) MMDet(w io.Writer) error {
 	if err := t.sized(); err != nil {
 		return err
 	}
-	side := float64(min(t.Image[0], t.Image[1]))
+	shorter := float64(min(t.Image[0], t.Image[1]))
 	var b strings.Builder
 	b.WriteString("anchor_generator = dict(\n    scale_ratios=[\n")
 	for _, l := range t.Levels {
@@ -95,7 +97,7 @@ func (t *Table) MMDet(w io.Writer) error {
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			fmt.Fprintf(&b, "(%s, %s)", short(math.Sqrt(*a.Width**a.Height)/side), short(*a.Height / *a.Width))
+			fmt.Fprintf(&b, "(%s, %s)", short(side(a)/shorter), short(*a.Height / *a.Width))
 		}
 		b.WriteString("],\n")
 	}
@@ -106,7 +108,7 @@ func (t *Table) MMDet(w io.Writer) error {
 		}
 		b.WriteString(short(l.Stride[1]))
 	}
-	fmt.Fprintf(&b, "],\n    input_size=%s)\n", short(side))
+	fmt.Fprintf(&b, "],\n    input_size=%s)\n", short(shorter))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -133,13 +135,18 @@ func (t *Table) YOLO(w io.Writer) error {
 }
 
 // Torchvision writes the cell anchors of torchvision's AnchorGenerator, corners
-// around the centre, which need not be sizes times ratios.
+// around the centre; and where they are sizes times aspect ratios, in its order,
+// those as well.
 func (t *Table) Torchvision(w io.Writer) error {
 	if err := t.sized(); err != nil {
 		return err
 	}
 	var b strings.Builder
-	b.WriteString("generator = torchvision.models.detection.anchor_utils.AnchorGenerator()\ngenerator.cell_anchors = [\n")
+	b.WriteString("generator = torchvision.models.detection.anchor_utils.AnchorGenerator(")
+	if sizes, ratios := t.products(); sizes != nil {
+		fmt.Fprintf(&b, "\n    sizes=(%s),\n    aspect_ratios=(%s)", strings.Join(sizes, " "), strings.Join(ratios, " "))
+	}
+	b.WriteString(")\ngenerator.cell_anchors = [\n")
 	for _, l := range t.Levels {
 		b.WriteString("    torch.tensor([")
 		for i, a := range l.Anchors {
@@ -154,6 +161,69 @@ func (t *Table) Torchvision(w io.Writer) error {
 	_, err := io.WriteString(w, b.String())
 	return err
 }
+
+// products writes sizes and aspect ratios (height over width) of each level as
+// Python's tuples; nil where a level's anchors are not each size at each ratio, the
+// sizes within the ratios.
+func (t *Table) products() (sizes, ratios []string) {
+	tuple := func(x []float64) string {
+		var b strings.Builder
+		for _, e := range x {
+			b.WriteString(short(e) + ", ")
+		}
+		return "(" + strings.TrimSuffix(b.String(), " ") + "),"
+	}
+	for _, l := range t.Levels {
+		k, s, r := 1, []float64(nil), []float64(nil)
+		for ; k <= len(l.Anchors); k++ {
+			if s, r = product(l.Anchors, k); s != nil {
+				break
+			}
+		}
+		if s == nil {
+			return nil, nil
+		}
+		sizes, ratios = append(sizes, tuple(s)), append(ratios, tuple(r))
+	}
+	return sizes, ratios
+}
+
+// product gives k sizes and the ratios of a list that has each size at each ratio:
+// sizes by the squarest ones, ratios by the largest, in which least is rounded.
+// Torchvision rounds corners to whole pixels, so that sides may be a pixel off.
+func product(list []Anchor, k int) (sizes, ratios []float64) {
+	if len(list)%k != 0 {
+		return nil, nil
+	}
+	slack := 1.
+	for _, a := range list {
+		if math.Mod(*a.Width, 2) != 0 || math.Mod(*a.Height, 2) != 0 {
+			slack = 0
+		}
+	}
+	squarest := 0
+	for i := 0; i < len(list); i += k {
+		largest := slices.MaxFunc(list[i:i+k], func(a, b Anchor) int { return cmp.Compare(side(a), side(b)) })
+		r := *largest.Height / *largest.Width
+		if ratios = append(ratios, r); math.Abs(math.Log(r)) < math.Abs(math.Log(ratios[squarest])) {
+			squarest = len(ratios) - 1
+		}
+	}
+	for _, a := range list[squarest*k : squarest*k+k] {
+		sizes = append(sizes, side(a))
+	}
+	for i, a := range list {
+		root := math.Sqrt(ratios[i/k])
+		w, h := sizes[i%k]/root, sizes[i%k]*root
+		if math.Abs(w-*a.Width) > slack/root+slack+1e-3*w || math.Abs(h-*a.Height) > slack*root+slack+1e-3*h {
+			return nil, nil
+		}
+	}
+	return sizes, ratios
+}
+
+// side is that of the square of an anchor's area.
+func side(a Anchor) float64 { return math.Sqrt(*a.Width * *a.Height) }
 
 // size writes a size, or nothing.
 func size(x *float64) string {
