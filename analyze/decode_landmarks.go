@@ -133,7 +133,7 @@ func (f *decodeFinder) fitPoints(o *Output, m *Landmarks) (bool, error) {
 			level.Base, level.Gain = append(level.Base, base), append(level.Gain, gain)
 		}
 	}
-	t := f.random(20, 4)
+	t := f.mixed(20)
 	if err := f.run(f.ctx, interp.Machine{}, want, t, nil); err != nil {
 		return false, err
 	}
@@ -146,7 +146,7 @@ func (f *decodeFinder) fitPoints(o *Output, m *Landmarks) (bool, error) {
 			for i, x := range m.Row(s, f.head(s, f.rounded(l, t))) {
 				base := m.Levels[l].Base[i].At(s.Anchor, s.Y, s.X)
 				unit := lastPlace(math.Max(math.Abs(x), math.Abs(base)), dtype)
-				fits = fits && math.Abs(x-row[i]) <= tolerance*unit
+				fits = fits && math.Abs(x-row[i]) <= tolerance*slack(s)*unit
 			}
 		})
 	}
