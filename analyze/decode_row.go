@@ -13,6 +13,13 @@ func (d *Decode) Row(s Slot, t func(HeadColumn) float64) [4]float64 {
 	return c
 }
 
+// RowIn gives the four columns of a slot's row as they come out where every step is
+// rounded to a floating-point type.
+func (d *Decode) RowIn(dtype onnxir.DType, s Slot, t func(HeadColumn) float64) [4]float64 {
+	c, _ := d.row(s, t, rounding(dtype))
+	return c
+}
+
 // row computes a row, every step rounded, and gives the magnitude of what each
 // column is computed from as well.
 func (d *Decode) row(s Slot, t func(HeadColumn) float64, round func(float64) float64) (c, magnitude [4]float64) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"anchorc/analyze"
 	"anchorc/onnxir"
@@ -122,9 +123,16 @@ func Cut(ctx context.Context, in *onnxir.Model, where CutOptions, o Options) (*C
 	}
 	stampSource(r.Model, sum)
 	r.Model.SetProperty("anchorc.cut", string(where.At))
+	if where.At == AtHeads {
+		r.Model.SetProperty(headsProperty, strings.Join(names, " "))
+	}
 	r.Report.Nodes = [2]int{len(in.Graph.Nodes), len(g.Nodes)}
 	return r, nil
 }
+
+// headsProperty lists, in the metadata of what was cut at its heads, the outputs: by
+// their names [Fuse] knows which is which.
+const headsProperty = "anchorc.heads"
 
 // end is a value that a cut model hands out.
 type end struct {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"anchorc/analyze"
+	"anchorc/anchors"
 	"anchorc/onnxir"
 	"anchorc/onnxir/interp"
 	"anchorc/rewrite"
@@ -17,6 +18,9 @@ import (
 type FuseOptions struct {
 	// KeepOutputs keeps the names of outputs, and what stands in each.
 	KeepOutputs bool
+	// Anchors, if not nil, is how a model that hands out what its head gives is to be
+	// decoded.
+	Anchors *anchors.Table
 }
 
 // FuseReport is what fusing did, as `fuse --report` writes it.
@@ -55,7 +59,8 @@ type FuseResult struct {
 	Report *FuseReport
 
 	original *onnxir.Model
-	claims   func(context.Context) ([]verify.Claim, []string, error)
+	plan     *fusePlan
+	fused    *rewrite.Fused
 	options  Options
 }
 
@@ -66,11 +71,7 @@ func Fuse(ctx context.Context, in *onnxir.Model, how FuseOptions, o Options) (*F
 	if err != nil {
 		return nil, err
 	}
-	d, err := analyze.Analyze(ctx, model, o.Analyze)
-	if err != nil {
-		return nil, err
-	}
-	plan, err := planOf(ctx, d, how)
+	plan, err := planFor(ctx, model, how, o)
 	if err != nil {
 		return nil, err
 	}
@@ -78,16 +79,14 @@ func Fuse(ctx context.Context, in *onnxir.Model, how FuseOptions, o Options) (*F
 	if err != nil {
 		return nil, err
 	}
-	r := &FuseResult{Model: model, original: in, options: o, Report: &FuseReport{Schema: "anchorc/fuse/1", Form: plan.decode.Form,
+	r := &FuseResult{Model: model, original: in, plan: plan, options: o, Report: &FuseReport{Schema: "anchorc/fuse/1", Form: plan.decode.Form,
 		Units: plan.decode.Units, Order: plan.order(), Convs: []string{}, Dropped: plan.dropped}}
 	r.Report.Formula = plan.decode.Formula()
-	if r.Report.Before, err = plan.before(); err != nil {
-		return nil, err
-	}
+	r.Report.Before = plan.before()
 	fusion := plan.fusion(r.Report.Before.TableBytes)
 	heads := headValues(plan.decode)
 	for _, out := range fusion.Outputs {
-		shape := append([]int{d.Tail.Shapes[heads[0]].Shape[0]}, plan.rows(), 0)
+		shape := []int{plan.d.Tail.Shapes[heads[0]].Shape[0], plan.rows(), 0}
 		for _, p := range out.Parts {
 			shape[2] += plan.columns(p)
 		}
@@ -108,7 +107,7 @@ func Fuse(ctx context.Context, in *onnxir.Model, how FuseOptions, o Options) (*F
 	r.Report.After = tailSize(model.Graph, heads, model.Graph.Outputs)
 	stampSource(model, sum)
 	model.SetProperty("anchorc.fused", string(plan.decode.Form))
-	r.claims = func(ctx context.Context) ([]verify.Claim, []string, error) { return plan.claims(ctx, in, o) }
+	r.fused = fused
 	return r, nil
 }
 
@@ -175,15 +174,10 @@ func (r *FuseResult) Write(ctx context.Context, path string, overwrite bool) err
 			r.Report.Verify = verify.Summary{Verdict: verify.NotAsked, Shapes: []string{}, Engines: []verify.EngineInfo{}}
 			return nil
 		}
-		claims, skipped, err := r.claims(ctx)
+		report, err := r.check(ctx, candidate)
 		if err != nil {
 			return err
 		}
-		report, err := verify.Check(ctx, r.original, candidate, claims, verify.Options{Mode: r.options.Verify, Version: Version, Engines: r.options.Engines})
-		if err != nil {
-			return err
-		}
-		report.Skipped = append(report.Skipped, skipped...)
 		r.Report.Verify = report.Summary()
 		if report.Verdict == verify.Refuted || report.Verdict == verify.Unknown {
 			return &VerdictError{report}
@@ -192,7 +186,36 @@ func (r *FuseResult) Write(ctx context.Context, path string, overwrite bool) err
 	})
 }
 
-// slotsOf lists where every row of an order stands.
+// check judges the file as written.
+func (r *FuseResult) check(ctx context.Context, candidate *onnxir.Model) (*verify.Report, error) {
+	if r.plan.how.Anchors != nil {
+		return r.attached(ctx, candidate)
+	}
+	claims, skipped, err := r.plan.claims(ctx, r.original, r.options)
+	if err != nil {
+		return nil, err
+	}
+	report, err := verify.Check(ctx, r.original, candidate, claims, verify.Options{Mode: r.options.Verify, Version: Version, Engines: r.options.Engines})
+	if err != nil {
+		return nil, err
+	}
+	report.Skipped = append(report.Skipped, skipped...)
+	return report, nil
+}
+
+// planFor plans the fusion of a model.
+func planFor(ctx context.Context, m *onnxir.Model, how FuseOptions, o Options) (*fusePlan, error) {
+	if how.Anchors != nil {
+		return planAttached(ctx, m, how, o)
+	}
+	d, err := analyze.Analyze(ctx, m, o.Analyze)
+	if err != nil {
+		return nil, err
+	}
+	return planOf(ctx, d, how)
+}
+
+// slots lists where every row of an order stands.
 func (p *fusePlan) slots() []analyze.Slot {
 	var list []analyze.Slot
 	for _, l := range p.levels {

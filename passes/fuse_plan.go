@@ -22,6 +22,7 @@ type fusePlan struct {
 	// where says in which output of the original each part stands, and from which
 	// column on.
 	where   map[rewrite.Part]place
+	parts   []rewrite.Part // that are handed out
 	outputs []rewrite.FusedOutput
 	dropped []string
 }
@@ -84,6 +85,11 @@ func (p *fusePlan) find() error {
 	if at.Objectness >= 0 {
 		p.where[rewrite.Objectness] = place{at.Output, at.Objectness}
 	}
+	for _, part := range []rewrite.Part{rewrite.Boxes, rewrite.Scores, rewrite.Objectness} {
+		if _, ok := p.where[part]; ok {
+			p.parts = append(p.parts, part)
+		}
+	}
 	p.levels = box.Output.Levels
 	for _, first := range []bool{false, true} {
 		p.anchorFirst = first
@@ -115,11 +121,7 @@ func (p *fusePlan) arrange() error {
 		}
 	}
 	if !p.how.KeepOutputs {
-		for _, part := range []rewrite.Part{rewrite.Boxes, rewrite.Scores, rewrite.Objectness} {
-			if _, ok := p.where[part]; ok {
-				p.outputs = append(p.outputs, rewrite.FusedOutput{Name: string(part), Parts: []rewrite.Part{part}, Type: p.declared(p.columns(part))})
-			}
-		}
+		p.oneEach()
 		return nil
 	}
 	if len(p.dropped) > 0 {
@@ -130,8 +132,8 @@ func (p *fusePlan) arrange() error {
 		columns := p.d.Tail.Shapes[v].Shape[2]
 		for at := 0; at < columns; {
 			found := false
-			for _, part := range []rewrite.Part{rewrite.Boxes, rewrite.Scores, rewrite.Objectness} {
-				if w, ok := p.where[part]; ok && w.output.Value == v && w.first == at && !found {
+			for _, part := range p.parts {
+				if w := p.where[part]; w.output.Value == v && w.first == at && !found {
 					out.Parts, found = append(out.Parts, part), true
 					at += p.columns(part)
 				}
@@ -145,35 +147,45 @@ func (p *fusePlan) arrange() error {
 	return nil
 }
 
+// oneEach hands out each part by itself.
+func (p *fusePlan) oneEach() {
+	for _, part := range p.parts {
+		p.outputs = append(p.outputs, rewrite.FusedOutput{Name: string(part), Parts: []rewrite.Part{part}, Type: p.declared(p.columns(part))})
+	}
+}
+
 // declared is the type of rows with so many columns.
 func (p *fusePlan) declared(columns int) *onnxir.Type {
-	o := p.where[rewrite.Boxes].output.Value
-	x := p.d.Tail.Shapes[o]
-	t := &onnxir.Type{DType: x.DType, Shape: []onnxir.Dim{{Size: int64(x.Shape[0])}, {Size: int64(x.Shape[1])}, {Size: int64(columns)}}}
+	x := p.d.Tail.Shapes[p.decode.Levels[0].Taken[0]]
+	t := &onnxir.Type{DType: x.DType, Shape: []onnxir.Dim{{Size: int64(x.Shape[0])}, {Size: int64(p.rows())}, {Size: int64(columns)}}}
 	if p.d.Symbolic {
 		t.Shape[0] = onnxir.Dim{Size: -1}
 		if symbolicGrid(p.d) {
 			t.Shape[1] = onnxir.Dim{Size: -1}
 		}
-		if o.Type != nil && len(o.Type.Shape) == 3 {
-			t.Shape[0], t.Shape[1] = o.Type.Shape[0], o.Type.Shape[1]
+		if o := p.where[rewrite.Boxes].output; o != nil && o.Value.Type != nil && len(o.Value.Type.Shape) == 3 {
+			t.Shape[0], t.Shape[1] = o.Value.Type.Shape[0], o.Value.Type.Shape[1]
 		}
 	}
 	return t
 }
 
-func (p *fusePlan) before() (TailSize, error) {
-	return tailSize(p.d.Model.Graph, headValues(p.decode), p.d.Model.Graph.Outputs), nil
+func (p *fusePlan) before() TailSize {
+	return tailSize(p.d.Model.Graph, headValues(p.decode), p.d.Model.Graph.Outputs)
 }
 
 // large is how many bytes of tables are worth a factor of ten.
 const large = 8 << 10
 
+// fusion is what is to be written where tables took so many bytes.
 func (p *fusePlan) fusion(bytes int) rewrite.Fusion {
+	if p.how.Anchors != nil { // nothing was decoded: of tables as they stand beside rows
+		bytes = max(large+1, p.rows()*16)
+	}
 	if bytes > large {
 		bytes /= 10
 	}
-	return rewrite.Fusion{Detector: p.d, Decode: p.decode, Levels: p.levels, AnchorFirst: p.anchorFirst, Outputs: p.outputs, TableBytes: bytes, Symbolic: symbolicGrid(p.d)}
+	return rewrite.Fusion{Detector: p.d, Decode: p.decode, Levels: p.levels, AnchorFirst: p.anchorFirst, Outputs: p.outputs, TableBytes: bytes, Symbolic: symbolicGrid(p.d), Scaled: p.how.Anchors != nil}
 }
 
 // claims says what fusing did, at the shapes of the analysis, and where those are

@@ -33,6 +33,8 @@ type Fusion struct {
 	TableBytes int
 	// Symbolic says that heights and widths of grids follow the input's.
 	Symbolic bool
+	// Scaled says that the scales of Decode are to be applied: nothing in the graph does.
+	Scaled bool
 }
 
 // FusedOutput is an output by name, and the parts that stand side by side in it.
@@ -45,7 +47,10 @@ type FusedOutput struct {
 // Fused says what fusion did.
 type Fused struct {
 	Reordered []string // head convolutions whose channels were put in another order
-	Tables    int      // bytes
+	// Channels gives, for what such a convolution gives, which channel of before
+	// each is.
+	Channels map[*onnxir.Value][]int
+	Tables   int // bytes
 }
 
 // Unfusable says why a detector's decoding has no canonical form.
@@ -67,7 +72,7 @@ func Fuse(m *onnxir.Model, o Fusion) (*Fused, error) {
 	if opset := m.Opset(""); opset < leastOpset {
 		return nil, unfusable("operator set %d does not broadcast tables; fusing needs %d", opset, leastOpset)
 	}
-	f := &fuser{Fusion: o, g: m.Graph, opset: m.Opset(""), done: &Fused{}, parts: map[Part]*onnxir.Value{}, reordered: map[*onnxir.Value]map[string]*onnxir.Value{}, shapes: map[int]*onnxir.Value{}}
+	f := &fuser{Fusion: o, g: m.Graph, opset: m.Opset(""), done: &Fused{Channels: map[*onnxir.Value][]int{}}, parts: map[Part]*onnxir.Value{}, reordered: map[*onnxir.Value]map[string]*onnxir.Value{}, shapes: map[int]*onnxir.Value{}}
 	f.dtype = o.Detector.Tail.Shapes[o.Decode.Levels[0].Taken[0]].DType
 	if f.dtype != onnxir.Float && f.dtype != onnxir.Float16 {
 		return nil, unfusable("the head gives numbers of type %v", f.dtype)

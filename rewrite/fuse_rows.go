@@ -75,6 +75,11 @@ func (f *fuser) ordered(l, conv int, columns []int) (*onnxir.Value, error) {
 		}
 	}
 	v := f.Decode.Levels[l].Taken[conv]
+	if f.Scaled && len(f.Decode.Levels[l].Scales) > conv && f.Decode.Levels[l].Scales[conv] != nil {
+		s, name := f.Decode.Levels[l].Scales[conv], fmt.Sprintf("L%d.%s", l, c.Role)
+		v = f.node("Mul", name+".scaled", []*onnxir.Value{v, f.numbers(name+".scale", s.Scale, int64(c.Channels), 1, 1)})
+		v = f.node("Add", name+".shifted", []*onnxir.Value{v, f.numbers(name+".shift", s.Shift, int64(c.Channels), 1, 1)})
+	}
 	same := len(list) == c.Channels
 	for i, ch := range list {
 		same = same && i == ch
@@ -83,6 +88,7 @@ func (f *fuser) ordered(l, conv int, columns []int) (*onnxir.Value, error) {
 	case same:
 	case v == c.Node.Out(0) && f.reorder(c.Node, list):
 		f.done.Reordered = append(f.done.Reordered, c.Node.Label())
+		f.done.Channels[v] = list
 	default:
 		index := make([]int64, len(list))
 		for i, ch := range list {

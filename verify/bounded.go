@@ -27,6 +27,13 @@ func (c *comparison) hasBounded() bool {
 	return slices.ContainsFunc(c.claim.Outputs, func(o OutputClaim) bool { return o.Bounded })
 }
 
+// equal reports whether a bounded output is the same expression in both models.
+func (c *comparison) equal(output int) bool {
+	o := &c.claim.Outputs[output]
+	x, y := c.original.exprs[c.original.outputs[output]], c.candidate.exprs[c.candidate.outputs[output]]
+	return o.Bounded && o.Part == nil && x != nil && y != nil && !x.Random && x.Whole == y.Whole
+}
+
 // wide runs the original in float64 on what it is fed with.
 func (c *comparison) wide(ctx context.Context, s *side, fed interp.Env) (interp.Env, error) {
 	wide := interp.Env{}

@@ -20,6 +20,7 @@ import (
 	"anchorc/golden"
 	"anchorc/mask"
 	"anchorc/onnxir"
+	"anchorc/passes"
 	"anchorc/search"
 )
 
@@ -158,7 +159,7 @@ func statusOf(err error) int {
 		return statusInterrupted
 	case is(&verdict):
 		return verdict.status
-	case is(new(usageError)), is(new(*mask.Error)), is(new(*analyze.ShapeError)), is(new(*analyze.CountError)), is(new(*engine.NotFound)), is(new(*engine.LibraryError)), is(new(*search.TaskError)), taken:
+	case is(new(usageError)), is(new(*mask.Error)), is(new(*passes.WrongAnchors)), is(new(*analyze.ShapeError)), is(new(*analyze.CountError)), is(new(*engine.NotFound)), is(new(*engine.LibraryError)), is(new(*search.TaskError)), taken:
 		return statusUsage
 	case is(new(*onnxir.FileError)), is(new(*cocoeval.FormatError)), is(new(*golden.FormatError)), is(new(*fs.PathError)), is(new(*os.LinkError)), is(new(*os.SyscallError)), errors.Is(err, io.ErrUnexpectedEOF):
 		return statusUnreadable

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"anchorc/anchors"
 	"anchorc/passes"
 	"anchorc/verify"
 )
@@ -20,6 +22,7 @@ func (t *tool) fuse() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`OUT`, the file that the fused model goes to"},
 			&cli.BoolFlag{Name: "keep-outputs", Usage: "keep the names of outputs and what stands in each, in place of boxes, scores and objectness", DisableDefaultText: true},
+			&cli.StringFlag{Name: "anchors", Usage: "`FILE` of anchors (anchorc/anchors/1) that says how a model is decoded that ends at its heads; - for standard input"},
 			&cli.StringFlag{Name: "verify", Value: string(verify.All), Usage: "how the result is checked before it is written: `all`, numbers or none"},
 			&cli.StringFlag{Name: "report", Usage: "`FILE` that a report in JSON goes to"},
 			&cli.BoolFlag{Name: "force", Usage: "overwrite OUT where it is there", DisableDefaultText: true},
@@ -42,22 +45,34 @@ func (t *tool) fuse() *cli.Command {
 			if err := p.checkPaths(); err != nil {
 				return err
 			}
+			how := passes.FuseOptions{KeepOutputs: c.Bool("keep-outputs")}
+			if name := c.String("anchors"); name != "" {
+				if how.KeepOutputs {
+					return usageError("--keep-outputs keeps what --anchors replaces; leave one")
+				}
+				if how.Anchors, err = t.readAnchors(name); err != nil {
+					return at(name, err)
+				}
+			}
 			m, err := open(p.in)
 			if err != nil {
 				return err
 			}
 			defer m.Close()
 			done := t.busy("fusing " + p.in)
-			r, err := passes.Fuse(c.Context, m, passes.FuseOptions{KeepOutputs: c.Bool("keep-outputs")}, p.options)
+			r, err := passes.Fuse(c.Context, m, how, p.options)
 			if err == nil {
 				err = r.Write(c.Context, p.out, p.force)
 			}
 			done()
 			var bad *passes.VerdictError
+			var wrong *passes.WrongAnchors
 			switch {
 			case errors.As(err, &bad):
 				showVerified(t.stdout, bad.Report)
 				return at(p.in, verdictOf(bad.Report, "; nothing was written"))
+			case errors.As(err, &wrong):
+				return at(c.String("anchors"), wrong)
 			case r == nil:
 				return about(err, p.in, "")
 			case err != nil:
@@ -73,6 +88,24 @@ func (t *tool) fuse() *cli.Command {
 			return nil
 		},
 	}
+}
+
+// readAnchors reads a table of anchors.
+func (t *tool) readAnchors(name string) (*anchors.Table, error) {
+	var r io.Reader = t.stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		r = f
+	}
+	table, err := anchors.Parse(r)
+	if err != nil {
+		return nil, usageError(err.Error())
+	}
+	return table, nil
 }
 
 // showFused says what decodes now, and what that costs.
