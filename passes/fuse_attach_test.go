@@ -207,7 +207,7 @@ func TestAttachedLiesAreCaught(t *testing.T) {
 	}
 	w.cut("in", "heads")
 	table, _ := w.table("in")
-	for _, name := range []string{"L0.t", "rates", "head"} {
+	for _, name := range []string{"L0.t", "rate", "head"} {
 		r, err := passes.Fuse(t.Context(), w.open("heads"), passes.FuseOptions{Anchors: table}, all)
 		if err != nil {
 			t.Fatal(err)

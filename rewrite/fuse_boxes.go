@@ -234,9 +234,6 @@ func (f *fuser) parted(role analyze.Role, list []*segment) error {
 	if all {
 		v = f.node("Sigmoid", string(role)+".sigmoid", []*onnxir.Value{v})
 	}
-	if len(list) == 2 && list[0].pair != nil && list[1].pair != nil {
-		v = f.rated(v, list[0].pair, list[1].pair)
-	}
 	for i, part := range f.split(string(role), v, f.axis(), sizes) {
 		s := list[i]
 		if s.curve == analyze.Sigmoid && !all {
@@ -249,27 +246,23 @@ func (f *fuser) parted(role analyze.Role, list []*segment) error {
 	return nil
 }
 
-// rated scales coordinates, those of several pairs at once where one operator does.
-func (f *fuser) rated(v *onnxir.Value, pairs ...*pair) *onnxir.Value {
-	var x []float64
-	multiply, divide := false, false
-	for _, p := range pairs {
-		for _, r := range p.rates {
-			x = append(x, r.by)
-			multiply, divide = multiply || !r.divide && r.by != 1, divide || r.divide
-		}
-	}
-	if multiply && divide || !multiply && !divide {
+// rated scales a pair: by one number where both have it, which engines do faster.
+func (f *fuser) rated(v *onnxir.Value, p *pair) *onnxir.Value {
+	a, b := p.rates[0], p.rates[1]
+	if a.by == 1 && b.by == 1 {
 		return v
 	}
-	for _, p := range pairs {
-		p.rates = [2]rate{{false, 1}, {false, 1}}
-	}
 	op := "Mul"
-	if divide {
+	if a.divide || b.divide {
 		op = "Div"
 	}
-	return f.node(op, "rated", []*onnxir.Value{v, f.columns("rates", x...)})
+	var by *onnxir.Value
+	if a == b {
+		by = f.numbers("rate", []float64{a.by})
+	} else {
+		by = f.columns("rate", a.by, b.by)
+	}
+	return f.node(op, p.segment.name+".rated", []*onnxir.Value{v, by})
 }
 
 // boxes decodes the coordinates, all rows at once.

@@ -70,6 +70,9 @@ type grid struct {
 	level                           int
 	columns, anchors, height, width int
 	x                               []float64 // [columns, anchors, height, width]
+	// along, where not nil, is what columns are made of along x and along y before
+	// anchors add theirs.
+	along [2][]float64
 }
 
 func (g *grid) at(c, a, y, x int) float64 {
@@ -91,10 +94,10 @@ func (f *fuser) write(t *tables) error {
 	if len(rest) == 0 {
 		return nil
 	}
-	grids := f.grids(rest, f.rounded)
+	grids := f.grids(rest)
 	corners := f.cornersOf(grids, rest)
 	if corners != nil {
-		grids = corners
+		grids = corners.grids
 	}
 	forms, err := f.forms(grids)
 	if err != nil {
@@ -105,9 +108,12 @@ func (f *fuser) write(t *tables) error {
 	for range grids[0].columns / 2 {
 		sizes = append(sizes, 2)
 	}
+	if corners != nil && corners.scale[0] != 1 {
+		all = f.node("Mul", "corners", []*onnxir.Value{all, f.columns("image", corners.scale[0], corners.scale[1], corners.scale[0], corners.scale[1])})
+	}
 	parts := f.split("tables", all, f.axis()-1, sizes)
 	if corners != nil {
-		parts = []*onnxir.Value{f.node("Add", "centres", parts), f.node("Sub", "halves", []*onnxir.Value{parts[1], parts[0]})}
+		parts = corners.centred(parts)
 	}
 	for i, p := range rest {
 		p.value = parts[i]
@@ -139,61 +145,23 @@ func (f *fuser) rounded(x float64) float64 {
 }
 
 // grids gives the tables level by level.
-func (f *fuser) grids(pairs []*tablePair, round func(float64) float64) []*grid {
+func (f *fuser) grids(pairs []*tablePair) []*grid {
 	var list []*grid
 	for _, l := range f.Levels {
 		level := f.Detector.Head.Levels[l]
-		g := &grid{l, 2 * len(pairs), len(level.Anchors), level.Height, level.Width, nil}
+		g := &grid{level: l, columns: 2 * len(pairs), anchors: len(level.Anchors), height: level.Height, width: level.Width}
 		for _, p := range pairs {
 			for c := range 2 {
 				for a := range g.anchors {
 					for y := range g.height {
 						for x := range g.width {
-							g.x = append(g.x, round(p.levels[l][c].At(a, y, x))*p.scale)
+							g.x = append(g.x, f.rounded(p.levels[l][c].At(a, y, x))*p.scale)
 						}
 					}
 				}
 			}
 		}
 		list = append(list, g)
-	}
-	return list
-}
-
-// cornersOf gives halves of the corners of anchors in place of their centres and
-// halves of their sizes, where exporters kept corners: centre and size then depend
-// on each other by rounding, and corners do not. Nil where that does not give the
-// same numbers, or nothing is gained.
-func (f *fuser) cornersOf(grids []*grid, pairs []*tablePair) []*grid {
-	if len(pairs) != 2 || pairs[1].scale != 0.5 {
-		return nil
-	}
-	var list []*grid
-	apart := true // centres do not depend on anchors, sizes on nothing else
-	exact := f.grids(pairs, func(x float64) float64 { return x })
-	for i, g := range grids {
-		e := exact[i]
-		k := &grid{g.level, 4, g.anchors, g.height, g.width, make([]float64, len(g.x))}
-		n := g.rows()
-		for i := range 2 * n {
-			k.x[i], k.x[2*n+i] = f.rounded((e.x[i]-e.x[2*n+i])/2), f.rounded((e.x[i]+e.x[2*n+i])/2)
-			if f.rounded(k.x[i]+k.x[2*n+i]) != g.x[i] || f.rounded(k.x[2*n+i]-k.x[i]) != g.x[2*n+i] {
-				return nil
-			}
-		}
-		for c := range 2 {
-			for a := range g.anchors {
-				for y := range g.height {
-					for x := range g.width {
-						apart = apart && g.at(c, a, y, x) == g.at(c, 0, y, x) && g.at(2+c, a, y, x) == g.at(2+c, a, 0, 0)
-					}
-				}
-			}
-		}
-		list = append(list, k)
-	}
-	if apart {
-		return nil
 	}
 	return list
 }
@@ -282,7 +250,11 @@ func (f *fuser) terms(g *grid) *form {
 		if onY {
 			list, of = alongY.x[c*g.height:(c+1)*g.height], func(a, i int) float64 { return g.at(c, a, i, 0) }
 		}
-		additive = f.additive(anchor.x[c*g.anchors:(c+1)*g.anchors], list, of, onX || onY) && additive
+		known := g.along[0]
+		if onY {
+			known = g.along[1]
+		}
+		additive = f.additive(anchor.x[c*g.anchors:(c+1)*g.anchors], list, of, known, onX || onY) && additive
 	}
 	if additive {
 		return &form{terms: useful(anchor, alongX, alongY)}
@@ -329,8 +301,9 @@ func (g *grid) depends(c int) (onX, onY bool) {
 }
 
 // additive finds numbers a of anchors and s along an axis, so that their rounded sums
-// are of(anchor, i), and reports whether there are such.
-func (f *fuser) additive(a, s []float64, of func(anchor, i int) float64, moves bool) bool {
+// are of(anchor, i), and reports whether there are such; known, if not nil, is what s
+// may be.
+func (f *fuser) additive(a, s []float64, of func(anchor, i int) float64, known []float64, moves bool) bool {
 	if !moves {
 		for k := range a {
 			a[k] = of(k, 0)
@@ -345,6 +318,12 @@ func (f *fuser) additive(a, s []float64, of func(anchor, i int) float64, moves b
 			s[i] = of(0, i)
 		}
 		return true
+	}
+	if known != nil {
+		copy(s, known)
+		if f.offsets(a, s, of) {
+			return true
+		}
 	}
 	for _, from := range []func(i int) float64{
 		func(i int) float64 { return f.step(len(s), of) * float64(i) },
@@ -392,11 +371,8 @@ func (f *fuser) offsets(a, s []float64, of func(anchor, i int) float64) bool {
 		least, most := math.Inf(-1), math.Inf(1)
 		for i, e := range s {
 			t := of(k, i)
-			half := (math.Nextafter32(float32(math.Abs(t)), math.MaxFloat32) - float32(math.Abs(t))) / 2
-			if f.dtype == onnxir.Float16 {
-				half *= 1 << 13
-			}
-			least, most = math.Max(least, t-float64(half)-e), math.Min(most, t+float64(half)-e)
+			half := f.lastPlace(t) / 2
+			least, most = math.Max(least, t-half-e), math.Min(most, t+half-e)
 		}
 		a[k] = f.rounded((least + most) / 2)
 		for i, e := range s {
@@ -406,6 +382,16 @@ func (f *fuser) offsets(a, s []float64, of func(anchor, i int) float64) bool {
 		}
 	}
 	return true
+}
+
+// lastPlace is the unit in the last place of a number of the head's type.
+func (f *fuser) lastPlace(x float64) float64 {
+	digits, least := 23, -126
+	if f.dtype == onnxir.Float16 {
+		digits, least = 10, -14
+	}
+	_, e := math.Frexp(x)
+	return math.Ldexp(1, max(e-1, least)-digits)
 }
 
 // computed writes a table of which nothing but steps and what anchors add is kept,
