@@ -17,8 +17,29 @@ import (
 	"anchorc/verify"
 )
 
-// Verify judges whether candidate is original without the anchors of a mask.
+// Made says what was made of the original to become the candidate, as its metadata
+// have it, where that is more than pruning: "cut", "fused", or "".
+func Made(original, candidate *onnxir.Model) string {
+	for _, what := range []string{"fused", "cut"} {
+		if candidate.Property("anchorc."+what) != "" && original.Property("anchorc."+what) == "" {
+			return what
+		}
+	}
+	return ""
+}
+
+// Verify judges whether candidate is original without the anchors of a mask; nil
+// removes none. A candidate that was cut or fused is judged as such.
 func Verify(ctx context.Context, original, candidate *onnxir.Model, mk *mask.Mask, o Options) (*verify.Report, error) {
+	made := Made(original, candidate)
+	if made == "cut" && mk == nil {
+		where := CutOptions{At: CutPlace(candidate.Property("anchorc.cut")), Activation: CutActivation(candidate.Property(activationProperty))}
+		r, err := Cut(ctx, original, where, o)
+		if err != nil {
+			return nil, err
+		}
+		return r.check(ctx, candidate)
+	}
 	facts, err := analyze.Analyze(ctx, original, o.Analyze)
 	if err != nil {
 		return nil, err
@@ -27,9 +48,20 @@ func Verify(ctx context.Context, original, candidate *onnxir.Model, mk *mask.Mas
 	if err != nil {
 		return nil, err
 	}
-	removed, err := mk.Resolve(facts.Count(), sum, facts.Head.Fingerprint)
-	if err != nil {
-		return nil, err
+	var removed [][]bool
+	if mk != nil {
+		if removed, err = mk.Resolve(facts.Count(), sum, facts.Head.Fingerprint); err != nil {
+			return nil, err
+		}
+	}
+	if made == "fused" {
+		same := slices.EqualFunc(original.Graph.Outputs, candidate.Graph.Outputs, func(a, b *onnxir.Value) bool { return a.Name == b.Name })
+		return verifyFused(ctx, original, candidate, FuseOptions{KeepOutputs: same}, removed, o)
+	}
+	if removed == nil {
+		for _, n := range facts.Count() {
+			removed = append(removed, make([]bool, n))
+		}
 	}
 	s := statementOf(facts, removed, original)
 	return s.judge(ctx, original, candidate, o)

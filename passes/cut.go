@@ -123,6 +123,9 @@ func Cut(ctx context.Context, in *onnxir.Model, where CutOptions, o Options) (*C
 	}
 	stampSource(r.Model, sum)
 	r.Model.SetProperty("anchorc.cut", string(where.At))
+	if where.Activation != "" {
+		r.Model.SetProperty(activationProperty, string(where.Activation))
+	}
 	if where.At == AtHeads {
 		r.Model.SetProperty(headsProperty, strings.Join(names, " "))
 	}
@@ -133,6 +136,9 @@ func Cut(ctx context.Context, in *onnxir.Model, where CutOptions, o Options) (*C
 // headsProperty lists, in the metadata of what was cut at its heads, the outputs: by
 // their names [Fuse] knows which is which.
 const headsProperty = "anchorc.heads"
+
+// activationProperty says whether activations were kept, where that was asked for.
+const activationProperty = "anchorc.activation"
 
 // end is a value that a cut model hands out.
 type end struct {
@@ -203,7 +209,7 @@ func (r *CutResult) Write(ctx context.Context, path string, overwrite bool) erro
 			r.Report.Verify = verify.Summary{Verdict: verify.NotAsked, Shapes: []string{}, Engines: []verify.EngineInfo{}}
 			return nil
 		}
-		report, err := verify.Check(ctx, r.original, candidate, []verify.Claim{r.claim}, verify.Options{Mode: r.options.Verify, Version: Version, Engines: r.options.Engines})
+		report, err := r.check(ctx, candidate)
 		if err != nil {
 			return err
 		}
@@ -213,4 +219,9 @@ func (r *CutResult) Write(ctx context.Context, path string, overwrite bool) erro
 		}
 		return nil
 	})
+}
+
+// check judges a model that should end where the result does.
+func (r *CutResult) check(ctx context.Context, candidate *onnxir.Model) (*verify.Report, error) {
+	return verify.Check(ctx, r.original, candidate, []verify.Claim{r.claim}, verify.Options{Mode: r.options.Verify, Version: Version, Engines: r.options.Engines})
 }

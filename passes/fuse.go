@@ -191,11 +191,17 @@ func (r *FuseResult) check(ctx context.Context, candidate *onnxir.Model) (*verif
 	if r.plan.how.Anchors != nil {
 		return r.attached(ctx, candidate)
 	}
-	claims, skipped, err := r.plan.claims(ctx, r.original, r.options)
+	return verifyFused(ctx, r.original, candidate, r.plan.how, nil, r.options)
+}
+
+// verifyFused judges whether candidate is original with its decoding written anew,
+// and without the anchors that are removed.
+func verifyFused(ctx context.Context, original, candidate *onnxir.Model, how FuseOptions, removed [][]bool, o Options) (*verify.Report, error) {
+	claims, skipped, err := fusedClaims(ctx, original, how, removed, o)
 	if err != nil {
 		return nil, err
 	}
-	report, err := verify.Check(ctx, r.original, candidate, claims, verify.Options{Mode: r.options.Verify, Version: Version, Engines: r.options.Engines})
+	report, err := verify.Check(ctx, original, candidate, claims, verify.Options{Mode: o.Verify, Version: Version, Engines: o.Engines})
 	if err != nil {
 		return nil, err
 	}

@@ -188,39 +188,51 @@ func (p *fusePlan) fusion(bytes int) rewrite.Fusion {
 	return rewrite.Fusion{Detector: p.d, Decode: p.decode, Levels: p.levels, AnchorFirst: p.anchorFirst, Outputs: p.outputs, TableBytes: bytes, Symbolic: symbolicGrid(p.d), Scaled: p.how.Anchors != nil}
 }
 
-// claims says what fusing did, at the shapes of the analysis, and where those are
-// symbolic at others as well.
-func (p *fusePlan) claims(ctx context.Context, original *onnxir.Model, o Options) ([]verify.Claim, []string, error) {
+// fusedClaims says what fusing did, at the shapes of the analysis, and where those are
+// symbolic at others as well. removed, if not nil, are the anchors that went before.
+func fusedClaims(ctx context.Context, original *onnxir.Model, how FuseOptions, removed [][]bool, o Options) ([]verify.Claim, []string, error) {
 	again := o.Analyze
-	list := []map[string][]int{o.Analyze.Shapes}
-	if p.d.Symbolic {
-		list = append(list, otherShapes(p.d.Inputs))
-	}
 	var claims []verify.Claim
 	var skipped []string
-	for i, shapes := range list {
-		again.Shapes = shapes
+	var inputs []analyze.Input
+	for list := []map[string][]int{o.Analyze.Shapes}; len(list) > 0; list = list[1:] {
+		again.Shapes = list[0]
 		d, err := analyze.Analyze(ctx, original, again)
-		var other *fusePlan
+		var p *fusePlan
 		if err == nil {
-			other, err = planOf(ctx, d, p.how)
+			p, err = planOf(ctx, d, how)
 		}
 		if err != nil {
-			if ctx.Err() != nil || i == 0 {
+			if ctx.Err() != nil || len(claims) == 0 {
 				return nil, nil, err
 			}
-			skipped = append(skipped, fmt.Sprintf("%s: %v", shapesText(p.d.Inputs, shapes), err))
+			skipped = append(skipped, fmt.Sprintf("%s: %v", shapesText(inputs, list[0]), err))
 			continue
 		}
-		claims = append(claims, other.claim())
+		if len(claims) == 0 && d.Symbolic {
+			inputs = d.Inputs
+			list = append(list, otherShapes(inputs))
+		}
+		claims = append(claims, p.claim(removed))
 	}
 	return claims, skipped, nil
 }
 
-func (p *fusePlan) claim() verify.Claim {
+func (p *fusePlan) claim(removed [][]bool) verify.Claim {
 	c := verify.Claim{Cut: true, Inputs: map[string][]int{}, Convs: wholeHead(p.d), Place: Place(p.d)}
 	for _, in := range p.d.Inputs {
 		c.Inputs[in.Name] = in.Shape
+	}
+	var keep []int
+	if removed != nil {
+		for i, k := range p.d.Select(removed).Convs {
+			c.Convs[i].Keep = k.Keep
+		}
+		for i, s := range p.slots() {
+			if !removed[s.Level][s.Anchor] {
+				keep = append(keep, i)
+			}
+		}
 	}
 	for _, out := range p.outputs {
 		at := 0
@@ -228,6 +240,9 @@ func (p *fusePlan) claim() verify.Claim {
 			w := p.where[part]
 			o := verify.OutputClaim{Name: w.output.Value.Name, As: out.Name, Whole: true, Bounded: part == rewrite.Boxes,
 				Part: &verify.Part{Axis: 2, Original: w.first, Candidate: at, Count: p.columns(part)}}
+			if removed != nil {
+				o.Whole, o.Axis, o.Keep = false, 1, keep
+			}
 			at += o.Part.Count
 			c.Outputs = append(c.Outputs, o)
 		}

@@ -66,6 +66,9 @@ func (n *numbers) bound(claim *Claim, output int, original, candidate, wide *int
 			return fmt.Errorf("output %q was not computed", o.Name)
 		}
 		part, err := o.cut(v, i == 1)
+		if err == nil && !o.Whole && i != 1 {
+			part, err = takenFrom(part, o.Axis, o.Keep)
+		}
 		if err != nil {
 			return err
 		}
@@ -78,7 +81,10 @@ func (n *numbers) bound(claim *Claim, output int, original, candidate, wide *int
 		}
 	}
 	t := original.DType
-	axis, _ := o.along(shape)
+	axis := o.Axis
+	if o.Whole {
+		axis, _ = o.along(shape)
+	}
 	worst := [2]float64{}
 	at := -1
 	broken := func(i int) {
@@ -129,6 +135,9 @@ func (n *numbers) bound(claim *Claim, output int, original, candidate, wide *int
 		flat := 0
 		for i, k := range index {
 			flat = flat*shape[i] + k
+		}
+		if !o.Whole {
+			index[o.Axis] = o.Keep[index[o.Axis]]
 		}
 		abs := math.Abs(x[0][flat] - x[1][flat])
 		if !finite(abs) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -54,40 +55,46 @@ func (t *tool) fuse() *cli.Command {
 					return at(name, err)
 				}
 			}
-			m, err := open(p.in)
-			if err != nil {
-				return err
-			}
-			defer m.Close()
-			done := t.busy("fusing " + p.in)
-			r, err := passes.Fuse(c.Context, m, how, p.options)
-			if err == nil {
-				err = r.Write(c.Context, p.out, p.force)
-			}
-			done()
-			var bad *passes.VerdictError
-			var wrong *passes.WrongAnchors
-			switch {
-			case errors.As(err, &bad):
-				showVerified(t.stdout, bad.Report)
-				return at(p.in, verdictOf(bad.Report, "; nothing was written"))
-			case errors.As(err, &wrong):
-				return at(c.String("anchors"), wrong)
-			case r == nil:
-				return about(err, p.in, "")
-			case err != nil:
-				return at(p.out, err)
-			}
-			if p.report != "" {
-				if err := writeReport(p.report, r.Report); err != nil {
-					return at(p.report, err)
-				}
-			}
-			showFused(t.stdout, r.Report)
-			fmt.Fprintf(t.stdout, "wrote %s\n", p.out)
-			return nil
+			return t.fuseFile(c.Context, p, how, c.String("anchors"))
 		},
 	}
+}
+
+// fuseFile fuses, writes the model and its report if the verdict allows it, and says
+// what was done.
+func (t *tool) fuseFile(ctx context.Context, p pruning, how passes.FuseOptions, anchorsName string) error {
+	m, err := open(p.in)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	done := t.busy("fusing " + p.in)
+	r, err := passes.Fuse(ctx, m, how, p.options)
+	if err == nil {
+		err = r.Write(ctx, p.out, p.force)
+	}
+	done()
+	var bad *passes.VerdictError
+	var wrong *passes.WrongAnchors
+	switch {
+	case errors.As(err, &bad):
+		showVerified(t.stdout, bad.Report)
+		return at(p.in, verdictOf(bad.Report, "; nothing was written"))
+	case errors.As(err, &wrong):
+		return at(anchorsName, wrong)
+	case r == nil:
+		return about(err, p.in, "")
+	case err != nil:
+		return at(p.out, err)
+	}
+	if p.report != "" {
+		if err := writeReport(p.report, r.Report); err != nil {
+			return at(p.report, err)
+		}
+	}
+	showFused(t.stdout, r.Report)
+	fmt.Fprintf(t.stdout, "wrote %s\n", p.out)
+	return nil
 }
 
 // readAnchors reads a table of anchors.

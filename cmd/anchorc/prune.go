@@ -27,6 +27,7 @@ func (t *tool) prune() *cli.Command {
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`OUT`, the file that the pruned model goes to"},
 			&cli.StringFlag{Name: "report", Usage: "`FILE` that a report in JSON goes to"},
 			&cli.StringFlag{Name: "verify", Value: string(verify.All), Usage: "how the result is checked before it is written: `all`, proof, numbers or none"},
+			&cli.BoolFlag{Name: "fuse", Usage: "fuse the pruned model as well; see anchorc fuse", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "dry-run", Usage: "do all but write the model", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "force", Usage: "overwrite OUT where it is there", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "if-changed", Usage: "do nothing where OUT is what would be written; else overwrite it", DisableDefaultText: true},
@@ -53,6 +54,9 @@ func (t *tool) prune() *cli.Command {
 			if err != nil {
 				return err
 			}
+			if c.Bool("fuse") {
+				return t.pruneAndFuse(c.Context, p, mk, maskName)
+			}
 			_, err = t.pruneFile(c.Context, p, mk, maskName)
 			return err
 		},
@@ -64,6 +68,7 @@ type pruning struct {
 	in, out, report string
 	dryRun, force   bool
 	ifChanged       bool // do nothing where out is what would be written
+	passing         bool // out is not where it ends
 	options         passes.Options
 }
 
@@ -180,12 +185,32 @@ func (t *tool) pruneFile(ctx context.Context, p pruning, mk *mask.Mask, maskName
 		}
 	}
 	showPruned(t.stdout, r.Report)
-	if p.dryRun {
+	switch {
+	case p.dryRun:
 		fmt.Fprintln(t.stdout, "dry run: no model was written")
-	} else {
+	case !p.passing:
 		fmt.Fprintf(t.stdout, "wrote %s\n", p.out)
 	}
 	return r.Report, nil
+}
+
+// pruneAndFuse prunes, and fuses what that gives: each step is judged by itself.
+func (t *tool) pruneAndFuse(ctx context.Context, p pruning, mk *mask.Mask, maskName string) error {
+	if p.dryRun || p.ifChanged {
+		return usageError("--fuse goes with neither --dry-run nor --if-changed; leave one")
+	}
+	folder, err := os.MkdirTemp("", "anchorc-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	first, second := p, p
+	first.out, first.passing = filepath.Join(folder, "pruned.onnx"), true
+	if _, err := t.pruneFile(ctx, first, mk, maskName); err != nil {
+		return err
+	}
+	second.in, second.report = first.out, ""
+	return t.fuseFile(ctx, second, passes.FuseOptions{}, "")
 }
 
 // writeReport writes the report, or leaves no file.

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"anchorc/engine"
+	"anchorc/mask"
 	"anchorc/passes"
 	"anchorc/verify"
 )
@@ -42,9 +43,13 @@ func (t *tool) verify() *cli.Command {
 			if o.Samples != nil && len(o.Engines) == 0 {
 				o.Engines = append(o.Engines, engine.Interpreter(passes.Version))
 			}
-			mk, maskName, err := t.readMask(c)
-			if err != nil {
-				return err
+			masked := c.IsSet("mask") || c.IsSet("remove")
+			var mk *mask.Mask
+			maskName := ""
+			if masked {
+				if mk, maskName, err = t.readMask(c); err != nil {
+					return err
+				}
 			}
 			original, err := open(files[0])
 			if err != nil {
@@ -56,6 +61,10 @@ func (t *tool) verify() *cli.Command {
 				return err
 			}
 			defer candidate.Close()
+			if !masked && passes.Made(original, candidate) == "" {
+				_, _, err := t.readMask(c) // which says what is missing
+				return err
+			}
 			done := t.busy("verifying " + files[1])
 			r, err := passes.Verify(c.Context, original, candidate, mk, o)
 			done()
@@ -123,7 +132,11 @@ func showVerified(w io.Writer, r *verify.Report) {
 		fmt.Fprintf(w, "  %s\n", text)
 	}
 	for _, o := range r.Outputs {
-		fmt.Fprintf(w, "  output %s: %s\n", o.Name, compared(o.Rows, o.Exercised, o.MaxULP, o.MaxAbs))
+		if o.Bound != nil {
+			fmt.Fprintf(w, "  output %s: %s of %s rows computed, %s\n", o.Name, grouped(o.Exercised), grouped(o.Rows), boundLine(o.Bound))
+		} else {
+			fmt.Fprintf(w, "  output %s: %s\n", o.Name, compared(o.Rows, o.Exercised, o.MaxULP, o.MaxAbs))
+		}
 		if x := o.Worst; x != nil {
 			fmt.Fprintf(w, "    most %s\n", differs(x))
 		}
@@ -169,6 +182,14 @@ func showSummary(w io.Writer, s verify.Summary) {
 	if len(s.Engines) > 0 {
 		fmt.Fprintf(w, "  in numbers: %s\n", compared(s.Rows, s.Exercised, s.MaxULP, s.MaxAbs))
 	}
+	if s.Bound != nil {
+		fmt.Fprintf(w, "  boxes: %s\n", boundLine(s.Bound))
+	}
+}
+
+// boundLine says how far an output is that is computed by other steps.
+func boundLine(b *verify.Bound) string {
+	return fmt.Sprintf("up to %.2g ulp off the original in float64, which itself is up to %.2g off; the bound is %.2g", b.Candidate, b.Original, b.ULP)
 }
 
 // verdictLine says the verdict and the shapes it holds at.
