@@ -183,7 +183,7 @@ func showSummary(w io.Writer, s verify.Summary) {
 		fmt.Fprintf(w, "  in numbers: %s\n", compared(s.Rows, s.Exercised, s.MaxULP, s.MaxAbs))
 	}
 	if s.Bound != nil {
-		fmt.Fprintf(w, "  boxes: %s\n", boundLine(s.Bound))
+		fmt.Fprintf(w, "  but boxes: %s\n", boundLine(s.Bound))
 	}
 }
 
