@@ -389,7 +389,7 @@ func (r *restriction) followRows(ctx context.Context, n *onnxir.Node) error {
 		return nil
 	case "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Tile":
 		b.single[n.Out(0)] = b.single[x]
-		b.mixed[n.Out(0)] = b.mixed[x] || b.columns[x] != nil && len(b.columns[x]) > 1 && slices.ContainsFunc(b.columns[x], func(c *rows) bool { return c != nil })
+		b.mixed[n.Out(0)] = b.mixed[x] || len(b.columns[x]) > 1 && slices.ContainsFunc(b.columns[x], func(c *rows) bool { return c != nil })
 		return nil
 	case "Shape", "Size":
 		return nil // how many were chosen
