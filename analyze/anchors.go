@@ -362,10 +362,44 @@ func (f *finder) assign(g *group) {
 		switch n := len(g.sets); {
 		case mine > 0:
 			h.columns = mine / n
+			f.placeUnread(h, n)
 		case !seen[h] && h.shape[1]%n == 0:
 			h.splitEvenly(n)
 		}
 	}
+}
+
+// placeUnread gives channels that reach no output (a background column that is
+// sliced off) the anchor of their place, where those that do reach one are
+// counted evenly: anchor by anchor, or column by column.
+func (f *finder) placeUnread(h *head, anchors int) {
+	if h.shape[1]%anchors != 0 || !slices.Contains(h.anchor, -1) {
+		return
+	}
+	columns := h.shape[1] / anchors
+	byAnchor, byColumn := true, true
+	for c, a := range h.anchor {
+		if a < 0 && f.read(h, c) {
+			return
+		}
+		byAnchor = byAnchor && (a < 0 || a == c/columns)
+		byColumn = byColumn && (a < 0 || a == c%anchors)
+	}
+	if !byAnchor && !byColumn {
+		return
+	}
+	h.columns = columns
+	for c := range h.anchor {
+		if h.anchor[c] = c % anchors; byAnchor {
+			h.anchor[c] = c / columns
+		}
+	}
+}
+
+// read reports whether a channel reaches an output, or what selectors read.
+func (f *finder) read(h *head, channel int) bool {
+	at := interp.Channel{Seed: h.seed, Index: channel}
+	return slices.ContainsFunc(f.views, func(v *view) bool { return slices.Contains(f.tags.Channels(v.all), at) })
 }
 
 // splitEvenly counts channels anchor by anchor; a map that the anchors do not
