@@ -31,6 +31,7 @@ func (f *finder) columns(fl *flow, outputs []*Output) {
 			role[h] = r
 		}
 	}
+	known := map[uint32]Column{} // by set: the columns of a softmax have one
 	for _, o := range outputs {
 		o.ColumnAxis = -1
 		at := slices.IndexFunc(f.views, func(v *view) bool { return v.out == o.Value })
@@ -49,7 +50,11 @@ func (f *finder) columns(fl *flow, outputs []*Output) {
 		}
 		counts := map[Role]int{}
 		for _, set := range sets {
-			c := f.columnOf(set, role)
+			c, there := known[set]
+			if !there {
+				c = f.columnOf(set, role)
+				known[set] = c
+			}
 			c.Index = counts[c.Role]
 			counts[c.Role]++
 			o.Columns = append(o.Columns, c)

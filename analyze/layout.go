@@ -120,6 +120,9 @@ func (f *finder) loops(v *view, slots []Slot) (levels []int, order []string) {
 		if !slices.Contains(levels, s.Level) {
 			levels = append(levels, s.Level)
 		}
+		if max(s.Y, s.X, s.Anchor) > 1 {
+			continue // the first two of each loop tell
+		}
 		if at, seen := first[s]; !seen {
 			first[s] = i
 		} else if again[s] == 0 {

@@ -45,9 +45,18 @@ func Known(d onnxir.DType, shape []int, data any) *Value {
 
 // Zeros gives a known value of x's floating-point type and shape, all zero.
 func Zeros(x *Value) (*Value, error) {
-	data, err := fromFloats(x.DType, make([]float64, x.Len()))
-	if err != nil {
-		return nil, err
+	var data any
+	switch n := x.Len(); x.DType {
+	case onnxir.Double:
+		data = make([]float64, n)
+	case onnxir.Float:
+		data = make([]float32, n)
+	case onnxir.Float16:
+		data = make([]onnxir.F16, n)
+	case onnxir.BFloat16:
+		data = make([]onnxir.BF16, n)
+	default:
+		return nil, fmt.Errorf("a floating-point type wanted, got %v", x.DType)
 	}
 	return Known(x.DType, x.Shape, data), nil
 }
