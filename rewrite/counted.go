@@ -59,12 +59,14 @@ func (r *restriction) restored(ctx context.Context, v *onnxir.Value, before *onn
 	was, now := r.old[v], r.now(v)
 	if now != nil && now.Static() && now.Rank() < 2 && slices.Equal(now.Shape, was.Shape) {
 		if numbers, err := was.Ints(); err == nil {
-			made, err := r.patch(ctx, v, numbers, false, before)
-			if err != nil {
-				return nil, err
+			if now, err := now.Ints(); err == nil && !slices.Contains(now, 0) { // of nothing nothing can be made
+				made, err := r.patch(ctx, v, numbers, false, before)
+				if err != nil {
+					return nil, err
+				}
+				r.demanded[key], r.old[made] = made, was
+				return made, nil
 			}
-			r.demanded[key], r.old[made] = made, was
-			return made, nil
 		}
 	}
 	if v.Def == nil || r.tail.Carries(v) {

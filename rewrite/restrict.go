@@ -79,7 +79,9 @@ func Restrict(ctx context.Context, m *onnxir.Model, tail *analyze.Tail, req Requ
 	if err := r.outputs(ctx, req); err != nil {
 		return nil, err
 	}
-	r.measureElsewhere(req)
+	if err := r.measureElsewhere(req); err != nil {
+		return nil, err
+	}
 	sweep(r.g, before)
 	for _, n := range r.g.Nodes {
 		if before.nodes[n] {
@@ -235,6 +237,7 @@ func (r *restriction) rewriteNodes(ctx context.Context, req Request) error {
 		// Of what leads nowhere nothing is known, and nothing need be right.
 		carried := slices.ContainsFunc(n.Outputs, func(v *onnxir.Value) bool { _, known := r.keep[v]; return known })
 		if carried && r.gone(n) {
+			r.empty(ctx, req, n)
 			continue
 		}
 		if carried && r.concerned(n) {
@@ -271,35 +274,77 @@ func (r *restriction) rewriteNodes(ctx context.Context, req Request) error {
 	return nil
 }
 
-// measureElsewhere has what takes the batch, height or width of a map that is gone
-// take them of what its convolution reads.
-func (r *restriction) measureElsewhere(req Request) {
-	for _, n := range r.g.Nodes {
+// empty notes of what a node gives, all of which is gone, that it counts nothing:
+// rows of a level are told by the size of a map.
+func (r *restriction) empty(ctx context.Context, req Request, n *onnxir.Node) {
+	for _, v := range n.Outputs {
+		if _, head := req.Channels[v]; v == nil || !head {
+			continue
+		}
+		x := *r.old[v]
+		x.Shape = slices.Clone(x.Shape)
+		x.Shape[1] = 0
+		r.new[v] = &x
+		return
+	}
+	if r.readsChanged(n) {
+		_ = r.evaluate(ctx, n) // where that means nothing, nothing is counted by it
+	}
+}
+
+// measureElsewhere has what takes the size of something that is gone take it of what
+// the convolution reads, if it is batch, height or width; a size that does not follow
+// the inputs' is a constant. What is computed of it counts on as before.
+func (r *restriction) measureElsewhere(req Request) error {
+	for _, n := range slices.Clone(r.g.Nodes) {
 		v := n.In(0)
-		if _, head := req.Channels[v]; !n.Is("Shape") || !head || !r.keep[v].Gone {
+		if !n.Is("Shape") || !r.keep[v].Gone || n.Out(0).IsOutput {
 			continue
 		}
-		in := v.Def.In(0)
-		x, y := r.old[v], r.old[in]
-		if x == nil || y == nil || x.Rank() != y.Rank() {
+		if _, head := req.Channels[v]; head && r.likeInput(n, v) {
+			n.SetInput(0, v.Def.In(0))
 			continue
 		}
-		fits := !n.Out(0).IsOutput
-		for _, u := range n.Out(0).Uses() {
-			by := r.now(u.Node.In(1))
-			if !u.Node.Is("Gather") || by == nil || !by.Static() {
-				fits = false
-				continue
-			}
-			list, err := by.Ints()
-			for _, axis := range list {
-				fits = fits && err == nil && axis != 1 && axis >= 0 && int(axis) < x.Rank() && x.Shape[axis] == y.Shape[axis]
-			}
+		size, there := r.now(n.Out(0)), r.elsewhere[v]
+		if size == nil || !size.Static() || r.sized() && (there == nil || !slices.Equal(there.Shape, r.old[v].Shape)) {
+			continue
 		}
-		if fits {
-			n.SetInput(0, in)
+		numbers, err := size.Ints()
+		if err != nil {
+			return &Error{n, err.Error()}
+		}
+		made, err := r.indexConstant(n.Out(0), size.Shape, numbers, n)
+		if err != nil {
+			return &Error{n, err.Error()}
+		}
+		r.g.ReplaceUses(n.Out(0), made)
+	}
+	return nil
+}
+
+// likeInput reports whether all that is read of v's shape, which n gives, is the
+// same of what v's convolution reads.
+func (r *restriction) likeInput(n *onnxir.Node, v *onnxir.Value) bool {
+	x, y := r.old[v], r.old[v.Def.In(0)]
+	if x == nil || y == nil || x.Rank() != y.Rank() {
+		return false
+	}
+	for _, u := range n.Out(0).Uses() {
+		by := r.now(u.Node.In(1))
+		if !u.Node.Is("Gather") || by == nil || !by.Static() {
+			return false
+		}
+		list, err := by.Ints()
+		if err != nil {
+			return false
+		}
+		for _, axis := range list {
+			if axis == 1 || axis < 0 || int(axis) >= x.Rank() || x.Shape[axis] != y.Shape[axis] {
+				return false
+			}
 		}
 	}
+	return true
 }
 
 // readsChanged reports whether anything that a node reads is not what it was.

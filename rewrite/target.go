@@ -169,7 +169,17 @@ func (r *restriction) patchAt(ctx context.Context, v *onnxir.Value, now *interp.
 		}
 		return r.constant(t, before)
 	}
-	// v * to / cur, which is exact now and wherever both scale alike.
+	// v * to / cur, which is exact now and wherever both scale alike. What counts
+	// nothing now may have counted something before.
+	for i, c := range cur {
+		if c != 0 || to[i] == 0 {
+			continue
+		}
+		if whole, err := r.restored(ctx, v, before); err == nil && whole != v {
+			return r.patch(ctx, whole, to, minusOne, before)
+		}
+		break
+	}
 	up, down := slices.Clone(to), slices.Clone(cur)
 	for i := range up {
 		if g := gcd(up[i], down[i]); g > 0 {

@@ -39,7 +39,7 @@ func (c *comparison) behind(ctx context.Context) behindReport {
 				lost++
 			}
 		}
-		if lost > 0 && (!n.Is("Concat") || lost == reads) {
+		if lost > 0 && !n.Is("Shape") && (!n.Is("Concat") || lost == reads) {
 			for _, v := range n.Outputs {
 				m.gone[v] = true
 			}
@@ -92,6 +92,9 @@ func (m *matching) same(a, b *onnxir.Value) bool {
 	if p != nil && q != nil {
 		return m.constants(a.Name, p, q)
 	}
+	if q != nil && a.Def != nil && a.Def.Is("Shape") && m.gone[a.Def.In(0)] {
+		return m.nothing(a, q) || m.differ(b.Def, "%q is not the size of something that is gone", b.Name)
+	}
 	if q != nil && q.Len() == 1 && q.DType == onnxir.Int64 && a.Def != nil && !m.isBehind(a) {
 		// A count that was computed.
 		if data, err := q.Data(); err == nil {
@@ -99,8 +102,13 @@ func (m *matching) same(a, b *onnxir.Value) bool {
 			return true
 		}
 	}
-	if x := m.original.exprs[a]; x != nil && x.DType.IsFloat() && !m.isBehind(a) {
-		return m.table(a, b) || m.differ(b.Def, "value %q is not what it was, nor those of its rows that stay", b.Name)
+	if x := m.original.exprs[a]; x != nil && !m.isBehind(a) {
+		if m.table(a, b) {
+			return true
+		}
+		if x.DType.IsFloat() {
+			return m.differ(b.Def, "value %q is not what it was, nor those of its rows that stay", b.Name)
+		}
 	}
 	n, o := a.Def, b.Def
 	if n == nil || o == nil {
@@ -143,6 +151,27 @@ func (m *matching) same(a, b *onnxir.Value) bool {
 		ok = m.same(outer[i], inner[i]) && ok
 	}
 	return ok
+}
+
+// nothing reports whether a constant is the size, which is a in the original, of
+// something of which nothing stays: 0 along some axis, and as it was along the others.
+func (m *matching) nothing(a *onnxir.Value, constant *onnxir.Tensor) bool {
+	now, err := interp.Constant(constant)
+	if err != nil {
+		return false
+	}
+	is, err := now.Ints()
+	was := m.shapeOf(m.original, a.Def.In(0))
+	if err != nil || len(is) != len(was) || !slices.Contains(is, 0) {
+		return false
+	}
+	for i, d := range is {
+		if d != 0 && d != int64(was[i]) {
+			return false
+		}
+	}
+	m.changed = append(m.changed, fmt.Sprintf("behind the selectors, %q is %v, the size of something that is gone", a.Name, is))
+	return true
 }
 
 // table reports whether b is a table a that no head feeds, of which only rows that
