@@ -83,7 +83,7 @@ func Fuse(ctx context.Context, in *onnxir.Model, how FuseOptions, o Options) (*F
 		Units: plan.decode.Units, Order: plan.order(), Convs: []string{}, Dropped: plan.dropped}}
 	r.Report.Formula = plan.decode.Formula()
 	r.Report.Before = plan.before()
-	fusion := plan.fusion(r.Report.Before.TableBytes)
+	fusion := plan.fusion(r.Report.Before)
 	heads := headValues(plan.decode)
 	for _, out := range fusion.Outputs {
 		shape := []int{plan.d.Tail.Shapes[heads[0]].Shape[0], plan.rows(), 0}

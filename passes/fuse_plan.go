@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"anchorc/analyze"
@@ -177,15 +178,17 @@ func (p *fusePlan) before() TailSize {
 // large is how many bytes of tables are worth a factor of ten.
 const large = 8 << 10
 
-// fusion is what is to be written where tables took so many bytes.
-func (p *fusePlan) fusion(bytes int) rewrite.Fusion {
+// fusion is what is to be written where a tail cost so much.
+func (p *fusePlan) fusion(before TailSize) rewrite.Fusion {
+	limit := rewrite.TailCost{Nodes: before.Nodes, Bytes: before.TableBytes}
 	if p.how.Anchors != nil { // nothing was decoded: of tables as they stand beside rows
-		bytes = max(large+1, p.rows()*16)
+		limit = rewrite.TailCost{Nodes: math.MaxInt, Bytes: max(large+1, p.rows()*16)}
 	}
+	bytes := limit.Bytes
 	if bytes > large {
 		bytes /= 10
 	}
-	return rewrite.Fusion{Detector: p.d, Decode: p.decode, Levels: p.levels, AnchorFirst: p.anchorFirst, Outputs: p.outputs, TableBytes: bytes, Symbolic: symbolicGrid(p.d), Scaled: p.how.Anchors != nil}
+	return rewrite.Fusion{Detector: p.d, Decode: p.decode, Levels: p.levels, AnchorFirst: p.anchorFirst, Outputs: p.outputs, TableBytes: bytes, Limit: limit, Symbolic: symbolicGrid(p.d), Scaled: p.how.Anchors != nil}
 }
 
 // fusedClaims says what fusing did, at the shapes of the analysis, and where those are

@@ -29,13 +29,18 @@ type Fusion struct {
 	AnchorFirst bool
 	// Outputs are what is handed out, [N, rows, columns] each.
 	Outputs []FusedOutput
-	// TableBytes is what tables may take, if that can be.
+	// TableBytes is what tables may take, if that can be; Limit what the tail had,
+	// more of which is written only where there is no other way.
 	TableBytes int
+	Limit      TailCost
 	// Symbolic says that heights and widths of grids follow the input's.
 	Symbolic bool
 	// Scaled says that the scales of Decode are to be applied: nothing in the graph does.
 	Scaled bool
 }
+
+// TailCost is what a tail takes.
+type TailCost struct{ Nodes, Bytes int }
 
 // FusedOutput is an output by name, and the parts that stand side by side in it.
 type FusedOutput struct {
@@ -72,7 +77,8 @@ func Fuse(m *onnxir.Model, o Fusion) (*Fused, error) {
 	if opset := m.Opset(""); opset < leastOpset {
 		return nil, unfusable("operator set %d does not broadcast tables; fusing needs %d", opset, leastOpset)
 	}
-	f := &fuser{Fusion: o, g: m.Graph, opset: m.Opset(""), done: &Fused{Channels: map[*onnxir.Value][]int{}}, parts: map[Part]*onnxir.Value{}, reordered: map[*onnxir.Value]map[string]*onnxir.Value{}, shapes: map[int]*onnxir.Value{}}
+	f := &fuser{Fusion: o, g: m.Graph, opset: m.Opset(""), done: &Fused{Channels: map[*onnxir.Value][]int{}}, parts: map[Part]*onnxir.Value{},
+		reordered: map[*onnxir.Value]map[string]*onnxir.Value{}, shapes: map[int]*onnxir.Value{}, constants: map[string]*onnxir.Value{}}
 	f.dtype = o.Detector.Tail.Shapes[o.Decode.Levels[0].Taken[0]].DType
 	if f.dtype != onnxir.Float && f.dtype != onnxir.Float16 {
 		return nil, unfusable("the head gives numbers of type %v", f.dtype)
@@ -81,7 +87,9 @@ func Fuse(m *onnxir.Model, o Fusion) (*Fused, error) {
 	for _, v := range slices.Clone(f.g.Outputs) {
 		f.g.DropOutput(v)
 	}
-	if err := f.tail(); err != nil {
+	f.first = len(f.g.Nodes)
+	tables, err := f.tail()
+	if err != nil {
 		return nil, err
 	}
 	var made []*onnxir.Value
@@ -92,6 +100,11 @@ func Fuse(m *onnxir.Model, o Fusion) (*Fused, error) {
 		}
 		f.g.AddOutput(v, nil)
 		made = append(made, v)
+	}
+	at := f.first
+	f.at = &at
+	if err := f.write(tables); err != nil {
+		return nil, err
 	}
 	sweep(f.g, before)
 	for old, list := range f.reordered {
@@ -125,10 +138,20 @@ type fuser struct {
 	dtype onnxir.DType
 	done  *Fused
 	parts map[Part]*onnxir.Value // [N, rows, columns], or [N, columns, rows] where anchors come first
+	last  bool                   // scores are still to go through a sigmoid
 	// reordered are the weights and biases that took the place of others, by channels.
 	reordered map[*onnxir.Value]map[string]*onnxir.Value
 	shapes    map[int]*onnxir.Value // of levels' maps
+	constants map[string]*onnxir.Value
+	// first is where the tail begins among the nodes; at, if not nil, where the next
+	// node goes.
+	first   int
+	at      *int
+	scratch bool // the graph is thrown away
 }
+
+// written counts nodes of the tail.
+func (f *fuser) written() int { return len(f.g.Nodes) - f.first }
 
 // axis is that of columns, of rows [N, ...].
 func (f *fuser) axis() int64 {
@@ -140,12 +163,21 @@ func (f *fuser) axis() int64 {
 
 // node writes a node with one output.
 func (f *fuser) node(op, name string, inputs []*onnxir.Value, attrs ...*onnxir.Attr) *onnxir.Value {
-	n := f.g.AddNode(op, inputs, []string{"fused." + name}, attrs...)
+	n := f.insert(op, inputs, []string{"fused." + name}, attrs...)
 	n.Name = n.Out(0).Name
 	return n.Out(0)
 }
 
-// numbers writes a constant in the type of the head, of that shape.
+func (f *fuser) insert(op string, inputs []*onnxir.Value, outputs []string, attrs ...*onnxir.Attr) *onnxir.Node {
+	if f.at == nil {
+		return f.g.AddNode(op, inputs, outputs, attrs...)
+	}
+	*f.at++
+	return f.g.InsertNode(*f.at-1, op, inputs, outputs, attrs...)
+}
+
+// numbers writes a constant in the type of the head, of that shape; once, where the
+// same is written again.
 func (f *fuser) numbers(name string, x []float64, shape ...int64) *onnxir.Value {
 	var data any
 	if f.dtype == onnxir.Float16 {
@@ -161,9 +193,13 @@ func (f *fuser) numbers(name string, x []float64, shape ...int64) *onnxir.Value 
 		}
 		data = single
 	}
-	t := onnxir.NewTensor("fused."+name, data, shape...)
-	f.done.Tables += int(t.Size())
-	return f.g.AddInitializer(t)
+	key := fmt.Sprint(shape, data)
+	if f.constants[key] == nil {
+		t := onnxir.NewTensor("fused."+name, data, shape...)
+		f.done.Tables += int(t.Size())
+		f.constants[key] = f.g.AddInitializer(t)
+	}
+	return f.constants[key]
 }
 
 // columns writes a constant of one number a column.
@@ -193,7 +229,7 @@ func (f *fuser) split(name string, v *onnxir.Value, axis int64, sizes []int64) [
 	} else {
 		inputs = append(inputs, f.ints(name+".sizes", sizes...))
 	}
-	n := f.g.AddNode("Split", inputs, names, attrs...)
+	n := f.insert("Split", inputs, names, attrs...)
 	n.Name = "fused." + name
 	return n.Outputs
 }
@@ -230,6 +266,9 @@ func (f *fuser) arranged(out FusedOutput) (*onnxir.Value, error) {
 		if f.parts[p] == nil {
 			return nil, unfusable("output %q holds %s, which the head does not give", out.Name, p)
 		}
+		if f.last && p == Scores && len(out.Parts) > 1 {
+			f.parts[p], f.last = f.node("Sigmoid", "classes.sigmoid", []*onnxir.Value{f.parts[p]}), false
+		}
 		values = append(values, f.parts[p])
 	}
 	v := values[0]
@@ -239,6 +278,9 @@ func (f *fuser) arranged(out FusedOutput) (*onnxir.Value, error) {
 	switch {
 	case f.AnchorFirst:
 		v = f.node("Transpose", string(out.Parts[0])+".rows", []*onnxir.Value{v}, onnxir.IntsAttr("perm", 0, 2, 1))
+		if f.last && out.Parts[0] == Scores {
+			v = f.node("Sigmoid", "classes.sigmoid", []*onnxir.Value{v})
+		}
 	case v.IsOutput:
 		v = f.node("Identity", string(out.Parts[0])+".again", []*onnxir.Value{v})
 	}

@@ -33,26 +33,23 @@ type rate struct {
 	by     float64
 }
 
-// tail writes all that lies behind the head convolutions.
-func (f *fuser) tail() error {
+// tail writes all that lies behind the head convolutions, but for tables.
+func (f *fuser) tail() (*tables, error) {
 	pairs, tables, err := f.pairs()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	groups, order, err := f.segments(pairs)
 	if err != nil {
-		return err
-	}
-	if err := f.write(tables); err != nil {
-		return err
+		return nil, err
 	}
 	for _, role := range order {
 		if err := f.parted(role, groups[role]); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	f.boxes(pairs)
-	return nil
+	return tables, nil
 }
 
 // pairs gathers what is to be done with coordinates, and the tables that it takes.
@@ -198,6 +195,9 @@ func (f *fuser) classes(scores *analyze.Scores) (*segment, analyze.Role, error) 
 		if !whole {
 			v = f.node("Gather", "classes.handed.out", []*onnxir.Value{v, f.ints("classes.order", index...)}, onnxir.IntAttr("axis", f.axis()))
 		}
+		if f.last && scores.Weighted {
+			v, f.last = f.node("Sigmoid", "classes.sigmoid", []*onnxir.Value{v}), false
+		}
 		if scores.Weighted {
 			v = f.node("Mul", "classes.weighted", []*onnxir.Value{v, f.parts[Objectness]})
 		}
@@ -220,21 +220,42 @@ func (f *fuser) softmax(v *onnxir.Value) *onnxir.Value {
 // done to all of them done before.
 func (f *fuser) parted(role analyze.Role, list []*segment) error {
 	var columns []int
-	var sizes []int64
-	all := true
 	for _, s := range list {
 		columns = append(columns, s.columns...)
-		sizes = append(sizes, int64(len(s.columns)))
-		all = all && s.curve == analyze.Sigmoid
 	}
 	v, err := f.rows(role, columns)
 	if err != nil {
 		return err
 	}
-	if all {
-		v = f.node("Sigmoid", string(role)+".sigmoid", []*onnxir.Value{v})
+	last := list[len(list)-1]
+	if f.last = f.AnchorFirst && last.name == "classes" && last.curve == analyze.Sigmoid && 2*len(last.columns) > len(columns); f.last {
+		// Most of the columns are classes: these are parted once, turned and activated
+		// where they are handed out, and not carried along.
+		last.curve = analyze.Linear
+		rest := list[:len(list)-1]
+		if n := int64(len(last.columns)); len(rest) > 0 {
+			parts := f.split(string(role), v, f.axis(), []int64{int64(len(columns)) - n, n})
+			f.activated(string(role)+".rest", parts[0], rest)
+			v = parts[1]
+		}
+		list = []*segment{last}
 	}
-	for i, part := range f.split(string(role), v, f.axis(), sizes) {
+	f.activated(string(role), v, list)
+	return nil
+}
+
+// activated parts columns into segments, each through the first step of its curve.
+func (f *fuser) activated(name string, v *onnxir.Value, list []*segment) {
+	var sizes []int64
+	all := true
+	for _, s := range list {
+		sizes = append(sizes, int64(len(s.columns)))
+		all = all && s.curve == analyze.Sigmoid
+	}
+	if all {
+		v = f.node("Sigmoid", name+".sigmoid", []*onnxir.Value{v})
+	}
+	for i, part := range f.split(name, v, f.axis(), sizes) {
 		s := list[i]
 		if s.curve == analyze.Sigmoid && !all {
 			part = f.node("Sigmoid", s.name+".sigmoid", []*onnxir.Value{part})
@@ -243,7 +264,6 @@ func (f *fuser) parted(role analyze.Role, list []*segment) error {
 			s.then(part)
 		}
 	}
-	return nil
 }
 
 // rated scales a pair: by one number where both have it, which engines do faster.

@@ -1,7 +1,6 @@
 package rewrite
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -19,13 +18,14 @@ type tables struct {
 // tablePair is two columns of a table over all rows.
 type tablePair struct {
 	levels [][2]analyze.Table // by level of the head
-	scale  float64            // a power of two
-	value  *onnxir.Value
+	base   bool
+	scale  float64       // a power of two
+	value  *onnxir.Value // something that stands for it, as long as it is not written
 }
 
 // add notes a table of pair i of coordinates, times scale; nil where it does nothing.
 func (t *tables) add(i int, first [2]int, base bool, scale float64) *tablePair {
-	p := &tablePair{scale: scale}
+	p := &tablePair{base: base, scale: scale}
 	idle := 1.
 	if base {
 		idle = 0
@@ -45,6 +45,7 @@ func (t *tables) add(i int, first [2]int, base bool, scale float64) *tablePair {
 	if nothing {
 		return nil
 	}
+	p.value = t.g.AddInitializer(onnxir.NewTensor("fused.table", []float32{}, 0))
 	t.pairs = append(t.pairs, p)
 	return p
 }
@@ -81,12 +82,13 @@ func (g *grid) at(c, a, y, x int) float64 {
 
 func (g *grid) rows() int { return g.anchors * g.height * g.width }
 
-// write writes the tables, each with as few numbers as it takes.
+// write writes the tables, each with as few numbers as it takes, in place of what
+// stands for them.
 func (f *fuser) write(t *tables) error {
 	var rest []*tablePair
 	for _, p := range t.pairs {
 		if x, ok := f.uniform(p); ok {
-			p.value = f.columns("columns", x...)
+			f.settle(p, f.columns("columns", x...))
 			continue
 		}
 		rest = append(rest, p)
@@ -94,31 +96,21 @@ func (f *fuser) write(t *tables) error {
 	if len(rest) == 0 {
 		return nil
 	}
-	grids := f.grids(rest)
-	corners := f.cornersOf(grids, rest)
-	if corners != nil {
-		grids = corners.grids
-	}
-	forms, err := f.forms(grids)
+	form, err := f.cheapest(rest)
 	if err != nil {
 		return err
 	}
-	all := f.joined(grids, forms)
-	var sizes []int64
-	for range grids[0].columns / 2 {
-		sizes = append(sizes, 2)
-	}
-	if corners != nil && corners.scale[0] != 1 {
-		all = f.node("Mul", "corners", []*onnxir.Value{all, f.columns("image", corners.scale[0], corners.scale[1], corners.scale[0], corners.scale[1])})
-	}
-	parts := f.split("tables", all, f.axis()-1, sizes)
-	if corners != nil {
-		parts = corners.centred(parts)
-	}
-	for i, p := range rest {
-		p.value = parts[i]
+	for i, v := range f.formed(form) {
+		f.settle(rest[i], v)
 	}
 	return nil
+}
+
+// settle puts a table where it is read.
+func (f *fuser) settle(p *tablePair, v *onnxir.Value) {
+	f.g.ReplaceUses(p.value, v)
+	f.g.RemoveInitializer(p.value)
+	p.value = v
 }
 
 // uniform gives the two numbers of a table that is the same in all rows.
@@ -166,77 +158,18 @@ func (f *fuser) grids(pairs []*tablePair) []*grid {
 	return list
 }
 
-// form is how a level's table is written: all numbers, or terms to be added up.
-type form struct {
-	terms []term
-	// steps, where not nil, are how far columns move from cell to cell, along x and
-	// along y: these terms are computed.
-	steps [2][]float64
-}
-
 // term is numbers along some of the axes.
 type term struct {
 	anchors, height, width int
 	x                      []float64 // [columns, anchors, height, width]
 }
 
-func (m *form) numbers() int {
-	n := len(m.steps[0]) + len(m.steps[1])
-	for _, t := range m.terms {
-		n += len(t.x)
-	}
-	return n
-}
-
-// forms chooses how levels are written: as they are where that is little, large
-// levels in terms, or computed where even that would be too much, or grids follow
-// the size of the image.
-func (f *fuser) forms(grids []*grid) ([]*form, error) {
-	bytes := f.dtype.Bits() / 8
-	largest := make([]int, len(grids))
-	for i := range largest {
-		largest[i] = i
-	}
-	slices.SortStableFunc(largest, func(a, b int) int { return grids[b].rows() - grids[a].rows() })
-	var best []*form
-	fewest := math.MaxInt
-	for _, computed := range []bool{false, true} {
-		for n := range len(grids) + 1 {
-			if f.Symbolic && !(computed && n == len(grids)) {
-				continue
-			}
-			list, numbers := make([]*form, len(grids)), 0
-			for k, i := range largest {
-				g := grids[i]
-				switch {
-				case k >= n:
-					list[i] = &form{terms: []term{{g.anchors, g.height, g.width, g.x}}}
-				case computed:
-					if list[i] = f.computed(g); list[i] == nil && !f.Symbolic {
-						list[i] = f.terms(g)
-					}
-				default:
-					list[i] = f.terms(g)
-				}
-				if list[i] == nil {
-					return nil, unfusable("the grid of L%d follows the size of the image, and its centres are not evenly spaced", g.level)
-				}
-				numbers += list[i].numbers()
-			}
-			if numbers < fewest {
-				best, fewest = list, numbers
-			}
-			if numbers*bytes <= f.TableBytes-f.done.Tables {
-				return list, nil
-			}
-		}
-	}
-	return best, nil
-}
+// all is all numbers of a level.
+func (g *grid) all() term { return term{g.anchors, g.height, g.width, g.x} }
 
 // terms writes a table as a sum of what depends on the anchor, on x and on y, or,
 // where columns depend on anchor and x together, of what does so.
-func (f *fuser) terms(g *grid) *form {
+func (f *fuser) terms(g *grid) []term {
 	anchor := term{g.anchors, 1, 1, make([]float64, g.columns*g.anchors)}
 	alongX := term{1, 1, g.width, make([]float64, g.columns*g.width)}
 	alongY := term{1, g.height, 1, make([]float64, g.columns*g.height)}
@@ -244,7 +177,7 @@ func (f *fuser) terms(g *grid) *form {
 	for c := range g.columns {
 		onX, onY := g.depends(c)
 		if onX && onY {
-			return &form{terms: []term{{g.anchors, g.height, g.width, g.x}}}
+			return []term{g.all()}
 		}
 		list, of := alongX.x[c*g.width:(c+1)*g.width], func(a, i int) float64 { return g.at(c, a, 0, i) }
 		if onY {
@@ -257,7 +190,7 @@ func (f *fuser) terms(g *grid) *form {
 		additive = f.additive(anchor.x[c*g.anchors:(c+1)*g.anchors], list, of, known, onX || onY) && additive
 	}
 	if additive {
-		return &form{terms: useful(anchor, alongX, alongY)}
+		return useful(anchor, alongX, alongY)
 	}
 	both := [2]term{{g.anchors, 1, g.width, nil}, {g.anchors, g.height, 1, nil}}
 	for c := range g.columns {
@@ -279,7 +212,7 @@ func (f *fuser) terms(g *grid) *form {
 			}
 		}
 	}
-	return &form{terms: useful(both[:]...)}
+	return useful(both[:]...)
 }
 
 // useful leaves out terms that are zero.
@@ -394,72 +327,6 @@ func (f *fuser) lastPlace(x float64) float64 {
 	return math.Ldexp(1, max(e-1, least)-digits)
 }
 
-// computed writes a table of which nothing but steps and what anchors add is kept,
-// or gives nil where columns do not move by even steps.
-func (f *fuser) computed(g *grid) *form {
-	m := &form{steps: [2][]float64{make([]float64, g.columns), make([]float64, g.columns)}}
-	anchor := term{g.anchors, 1, 1, make([]float64, g.columns*g.anchors)}
-	for c := range g.columns {
-		onX, onY := g.depends(c)
-		n, of, steps := g.width, func(a, i int) float64 { return g.at(c, a, 0, i) }, m.steps[0]
-		if onY {
-			n, of, steps = g.height, func(a, i int) float64 { return g.at(c, a, i, 0) }, m.steps[1]
-		}
-		if onX && onY {
-			return nil
-		}
-		s := make([]float64, n)
-		if onX || onY {
-			steps[c] = f.step(n, of)
-			for i := range s {
-				s[i] = f.rounded(steps[c] * float64(i))
-			}
-		}
-		if !f.offsets(anchor.x[c*g.anchors:(c+1)*g.anchors], s, of) {
-			return nil
-		}
-	}
-	m.terms = []term{anchor}
-	return m
-}
-
-// joined writes the tables of all levels, [columns, rows] where anchors come first,
-// else [rows, columns].
-func (f *fuser) joined(grids []*grid, forms []*form) *onnxir.Value {
-	var list []*onnxir.Value
-	for i := 0; i < len(grids); i++ {
-		g, m := grids[i], forms[i]
-		name := fmt.Sprintf("L%d.table", g.level)
-		if len(m.terms) == 1 && len(m.terms[0].x) == len(g.x) && m.steps[0] == nil {
-			n := i + 1 // those behind that stand as they are are one constant with it
-			for n < len(grids) && len(forms[n].terms) == 1 && len(forms[n].terms[0].x) == len(grids[n].x) && forms[n].steps[0] == nil {
-				n++
-			}
-			list = append(list, f.plain(name, grids[i:n]))
-			i = n - 1
-			continue
-		}
-		var v *onnxir.Value
-		for axis, steps := range m.steps {
-			if steps != nil {
-				v = f.sum(name, v, f.moving(g, axis, steps))
-			}
-		}
-		for _, t := range m.terms {
-			v = f.sum(name, v, f.term(name, g.columns, t))
-		}
-		target := f.ints(name+".shape", -1, int64(g.columns))
-		if f.AnchorFirst {
-			target = f.ints(name+".shape", int64(g.columns), -1)
-		}
-		list = append(list, f.node("Reshape", name, []*onnxir.Value{v, target}))
-	}
-	if len(list) == 1 {
-		return list[0]
-	}
-	return f.node("Concat", "tables.rows", list, onnxir.IntAttr("axis", 2-f.axis()))
-}
-
 func (f *fuser) sum(name string, v, w *onnxir.Value) *onnxir.Value {
 	if v == nil {
 		return w
@@ -512,35 +379,4 @@ func (f *fuser) inOrder(columns int, t term) []float64 {
 		}
 	}
 	return x
-}
-
-// moving computes what grows by steps along x (0) or y (1).
-func (f *fuser) moving(g *grid, axis int, steps []float64) *onnxir.Value {
-	name := fmt.Sprintf("L%d.%s", g.level, []string{"x", "y"}[axis])
-	scalar := func(x int64) *onnxir.Value {
-		return f.g.AddInitializer(onnxir.NewTensor("fused.number", []int64{x}))
-	}
-	end := scalar(int64([]int{g.width, g.height}[axis]))
-	if f.Symbolic {
-		end = f.node("Gather", name+".size", []*onnxir.Value{f.shape(g.level), scalar(int64(3 - axis))})
-	}
-	v := f.node("Range", name+".cells", []*onnxir.Value{scalar(0), end, scalar(1)})
-	to := map[onnxir.DType]int64{onnxir.Float: 1, onnxir.Float16: 10}[f.dtype] // TensorProto.DataType
-	v = f.node("Cast", name+".numbers", []*onnxir.Value{v}, onnxir.IntAttr("to", to))
-	shape := [][]int64{{1, -1, 1, 1}, {-1, 1, 1, 1}}[axis]
-	at := []int64{1, 1, 1, int64(len(steps))}
-	if f.AnchorFirst {
-		shape = [][]int64{{1, 1, 1, -1}, {1, 1, -1, 1}}[axis]
-		at = []int64{int64(len(steps)), 1, 1, 1}
-	}
-	v = f.node("Reshape", name+".along", []*onnxir.Value{v, f.ints(name+".axes", shape...)})
-	return f.node("Mul", name+".moved", []*onnxir.Value{v, f.numbers(name+".steps", steps, at...)})
-}
-
-// shape gives the shape of a level's map.
-func (f *fuser) shape(l int) *onnxir.Value {
-	if f.shapes[l] == nil {
-		f.shapes[l] = f.node("Shape", fmt.Sprintf("L%d.shape", l), []*onnxir.Value{f.Decode.Levels[l].Taken[0]})
-	}
-	return f.shapes[l]
 }

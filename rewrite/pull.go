@@ -26,6 +26,8 @@ func pullOf(op string) pullRule {
 		return pullConstantOfShape
 	case "Conv":
 		return pullConv
+	case "CumSum":
+		return pullCumSum
 	case "Expand":
 		return pullExpand
 	case "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze":
@@ -294,6 +296,27 @@ func pullList(r *restriction, ctx context.Context, v *onnxir.Value, k Keep, befo
 		}
 	}
 	return nil, nil
+}
+
+// pullCumSum: what is summed up along an axis that stays whole.
+func pullCumSum(r *restriction, ctx context.Context, v *onnxir.Value, k Keep, before *onnxir.Node) (*onnxir.Value, error) {
+	n := v.Def
+	axis := r.old[n.In(1)]
+	if axis == nil || axis.Len() != 1 {
+		return nil, nil
+	}
+	list, err := axis.Ints()
+	if err != nil {
+		return nil, nil
+	}
+	if at, err := interp.Axis(list[0], len(k.Axes)); err != nil || k.Axes[at] != nil {
+		return nil, nil
+	}
+	small, err := r.restricted(ctx, n.In(0), k, before)
+	if err != nil {
+		return nil, err
+	}
+	return r.copyNode(ctx, n, []*onnxir.Value{small, n.In(1)}, before)
 }
 
 // pullConstantOfShape: all elements are one.
