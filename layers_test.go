@@ -16,8 +16,9 @@ var layers = []struct {
 	name string
 	may  string
 }{
-	{"cmd/anchorc", "golden anchors search preprocess cocoeval engine passes rewrite analyze mask verify onnxir/interp onnxir testmodels"},
+	{"cmd/anchorc", "diff golden anchors search preprocess cocoeval engine passes rewrite analyze mask verify onnxir/interp onnxir testmodels"},
 	{"passes", "anchors rewrite analyze mask verify onnxir/interp onnxir"},
+	{"diff", "analyze onnxir/interp onnxir"},
 	{"rewrite", "analyze onnxir/interp onnxir"},
 	{"analyze", "onnxir/interp onnxir"},
 	{"mask", ""},

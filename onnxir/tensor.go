@@ -3,6 +3,7 @@ package onnxir
 import (
 	"fmt"
 	"io"
+	"iter"
 	"reflect"
 )
 
@@ -138,6 +139,37 @@ func (t *Tensor) Raw() ([]byte, error) {
 		return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
 	}
 	return raw, nil
+}
+
+// Chunks gives the elements in order, some at a time, in slices as [Tensor.Data]
+// gives them, without holding them all; strings come at once.
+func (t *Tensor) Chunks() iter.Seq2[any, error] {
+	return func(yield func(any, error) bool) {
+		if t.DType == String {
+			yield(t.Data())
+			return
+		}
+		r, err := t.open()
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		const size = 1 << 16
+		buffer := make([]byte, min(size, t.Size()))
+		left := t.Len()
+		for at := int64(0); at < t.Size(); at += size {
+			chunk := buffer[:min(size, t.Size()-at)]
+			if _, err := io.ReadFull(io.NewSectionReader(r, at, int64(len(chunk))), chunk); err != nil {
+				yield(nil, fmt.Errorf("tensor %q: %w", t.Name, err))
+				return
+			}
+			n := min(left, int64(len(chunk))*8/int64(t.DType.Bits()))
+			left -= n
+			if !yield(decode(t.DType, chunk, int(n)), nil) {
+				return
+			}
+		}
+	}
 }
 
 // WriteRaw writes what [Tensor.Raw] gives, without holding it all.

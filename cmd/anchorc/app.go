@@ -82,6 +82,7 @@ func (t *tool) app() *cli.App {
 			t.cut(), t.fuse(),
 			t.golden(),
 			t.explain(),
+			t.diff(),
 			t.dump(),
 			t.demo(),
 			t.version(),

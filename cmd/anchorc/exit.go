@@ -37,7 +37,7 @@ const (
 const statusHelp = `
 EXIT STATUS:
    0    done
-   1    refuted: the two models compute different values
+   1    refuted: the two models compute different values; of diff: they differ
    2    wrong usage, or a mask that does not fit the model
    3    understood as ONNX, but not supported, not decided, or a question to answer
    4    unreadable or corrupt file, or an error of input or output
