@@ -2,13 +2,7 @@ package passes
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"anchorc/analyze"
@@ -223,80 +217,4 @@ func shapesText(inputs []analyze.Input, shapes map[string][]int) string {
 		}
 	}
 	return text
-}
-
-// VerdictError says that a result was not proved right and so not written.
-type VerdictError struct{ Report *verify.Report }
-
-func (e *VerdictError) Error() string {
-	return fmt.Sprintf("the pruned model is %s", e.Report.Verdict)
-}
-
-// Verify judges the result, which is not kept.
-func (r *Result) Verify(ctx context.Context) (err error) {
-	if r.Report.After.Bytes, err = r.Model.WriteTo(io.Discard); err != nil {
-		return err
-	}
-	if len(r.options.Engines) == 0 {
-		return r.verify(ctx, r.Model)
-	}
-	folder, err := os.MkdirTemp("", "anchorc-*") // an engine cuts parts out of files
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(folder)
-	return r.Write(ctx, filepath.Join(folder, "model.onnx"), false)
-}
-
-func (r *Result) verify(ctx context.Context, candidate *onnxir.Model) error {
-	if r.options.Verify == verify.None {
-		r.Report.Verify = verify.Summary{Verdict: verify.NotAsked, Shapes: []string{}, Engines: []verify.EngineInfo{}}
-		return nil
-	}
-	report, err := r.statement.judge(ctx, r.original, candidate, r.options)
-	if err != nil {
-		return err
-	}
-	r.Report.Verify = report.Summary()
-	if report.Verdict == verify.Refuted || report.Verdict == verify.Unknown {
-		return &VerdictError{report}
-	}
-	return nil
-}
-
-// IsAt reports whether the file at path is what Write would make of it, without
-// verifying it again: the same input, mask and version give the same bytes.
-func (r *Result) IsAt(path string) (bool, error) {
-	there, err := onnxir.Open(path)
-	if err != nil {
-		return false, nil // it is not there, or something else, which is overwritten
-	}
-	defer there.Close()
-	is, err := there.SHA256()
-	if err != nil {
-		return false, err
-	}
-	hash := sha256.New()
-	if r.Report.After.Bytes, err = r.Model.WriteTo(hash); err != nil {
-		return false, err
-	}
-	return hex.EncodeToString(hash.Sum(nil)) == is, nil
-}
-
-// Write writes the result to path, entirely or not at all, and fills in the
-// report. What is judged is the file as written, before it gets its name; on
-// any verdict but a good one nothing is left and the error is a [*VerdictError].
-func (r *Result) Write(ctx context.Context, path string, overwrite bool) error {
-	err := onnxir.Save(r.Model, path, overwrite, func(written string) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		candidate, err := onnxir.Open(written)
-		if err != nil {
-			return fmt.Errorf("what was written cannot be read again: %w", err)
-		}
-		r.Report.After.Bytes = candidate.FileSize()
-		return errors.Join(r.verify(ctx, candidate), candidate.Close())
-	})
-	return err
 }

@@ -161,31 +161,6 @@ func tailSize(g *onnxir.Graph, from, to []*onnxir.Value) TailSize {
 	return t
 }
 
-// Write writes the result to path, entirely or not at all, after it was verified
-// as written; see [Result.Write].
-func (r *FuseResult) Write(ctx context.Context, path string, overwrite bool) error {
-	return onnxir.Save(r.Model, path, overwrite, func(written string) error {
-		candidate, err := onnxir.Open(written)
-		if err != nil {
-			return fmt.Errorf("what was written cannot be read again: %w", err)
-		}
-		defer candidate.Close()
-		if r.options.Verify == verify.None {
-			r.Report.Verify = verify.Summary{Verdict: verify.NotAsked, Shapes: []string{}, Engines: []verify.EngineInfo{}}
-			return nil
-		}
-		report, err := r.check(ctx, candidate)
-		if err != nil {
-			return err
-		}
-		r.Report.Verify = report.Summary()
-		if report.Verdict == verify.Refuted || report.Verdict == verify.Unknown {
-			return &VerdictError{report}
-		}
-		return nil
-	})
-}
-
 // check judges the file as written.
 func (r *FuseResult) check(ctx context.Context, candidate *onnxir.Model) (*verify.Report, error) {
 	if r.plan.how.Anchors != nil {

@@ -9,7 +9,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"anchorc/passes"
-	"anchorc/verify"
 )
 
 func (t *tool) cut() *cli.Command {
@@ -20,11 +19,7 @@ func (t *tool) cut() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "at", Value: "heads", Usage: "where to end: right behind the head convolutions (`heads`), or at rows in front of selectors (decoded)"},
 			&cli.StringFlag{Name: "activation", Usage: "`keep` or strip the sigmoid or softmax of class columns; strip from heads, keep in rows where nothing is said"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`OUT`, the file that the cut model goes to"},
-			&cli.StringFlag{Name: "report", Usage: "`FILE` that a report in JSON goes to"},
-			&cli.StringFlag{Name: "verify", Value: string(verify.All), Usage: "how the result is checked before it is written: `all`, proof, numbers or none"},
-			&cli.BoolFlag{Name: "force", Usage: "overwrite OUT where it is there", DisableDefaultText: true},
-			shapeFlag(), anchorsFlag()}, engineFlags("interp")...),
+		}, writingFlags("`OUT`, the file that the cut model goes to")...),
 		Action: func(c *cli.Context) error {
 			files, err := operands(c, "MODEL")
 			if err != nil {
@@ -37,17 +32,8 @@ func (t *tool) cut() *cli.Command {
 			if a := where.Activation; a != "" && a != passes.KeepActivation && a != passes.StripActivation {
 				return at("--activation", usageError(fmt.Sprintf("%q is neither keep nor strip", a)))
 			}
-			p := pruning{in: files[0], out: c.String("output"), report: c.String("report"), force: c.Bool("force")}
-			if p.options.Analyze, err = analysis(c); err != nil {
-				return err
-			}
-			if p.options.Verify, err = verifyMode(c); err != nil {
-				return err
-			}
-			if p.options.Engines, err = engines(c, false); err != nil {
-				return err
-			}
-			if err := p.checkPaths(); err != nil {
+			p, err := writingOf(c, files[0])
+			if err != nil {
 				return err
 			}
 			m, err := open(p.in)

@@ -33,7 +33,7 @@ func (t *tool) demo() *cli.Command {
 			if err := os.MkdirAll(dir, 0o777); err != nil {
 				return at(dir, err)
 			}
-			p := pruning{
+			p := writing{
 				in:      filepath.Join(dir, "ssd300.onnx"),
 				out:     filepath.Join(dir, "ssd300-B.onnx"),
 				report:  filepath.Join(dir, "ssd300-B.json"),

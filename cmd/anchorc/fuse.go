@@ -12,7 +12,6 @@ import (
 
 	"anchorc/anchors"
 	"anchorc/passes"
-	"anchorc/verify"
 )
 
 func (t *tool) fuse() *cli.Command {
@@ -21,29 +20,16 @@ func (t *tool) fuse() *cli.Command {
 		Usage:     "write the decoding of boxes anew, in its shortest form, and check it against the original's",
 		ArgsUsage: "MODEL -o OUT",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`OUT`, the file that the fused model goes to"},
 			&cli.BoolFlag{Name: "keep-outputs", Usage: "keep the names of outputs and what stands in each, in place of boxes, scores and objectness", DisableDefaultText: true},
 			&cli.StringFlag{Name: "anchors", Usage: "`FILE` of anchors (anchorc/anchors/1) that says how a model is decoded that ends at its heads; - for standard input"},
-			&cli.StringFlag{Name: "verify", Value: string(verify.All), Usage: "how the result is checked before it is written: `all`, numbers or none"},
-			&cli.StringFlag{Name: "report", Usage: "`FILE` that a report in JSON goes to"},
-			&cli.BoolFlag{Name: "force", Usage: "overwrite OUT where it is there", DisableDefaultText: true},
-			shapeFlag(), anchorsFlag()}, engineFlags("interp")...),
+		}, writingFlags("`OUT`, the file that the fused model goes to")...),
 		Action: func(c *cli.Context) error {
 			files, err := operands(c, "MODEL")
 			if err != nil {
 				return err
 			}
-			p := pruning{in: files[0], out: c.String("output"), report: c.String("report"), force: c.Bool("force")}
-			if p.options.Analyze, err = analysis(c); err != nil {
-				return err
-			}
-			if p.options.Verify, err = verifyMode(c); err != nil {
-				return err
-			}
-			if p.options.Engines, err = engines(c, false); err != nil {
-				return err
-			}
-			if err := p.checkPaths(); err != nil {
+			p, err := writingOf(c, files[0])
+			if err != nil {
 				return err
 			}
 			how := passes.FuseOptions{KeepOutputs: c.Bool("keep-outputs")}
@@ -62,7 +48,7 @@ func (t *tool) fuse() *cli.Command {
 
 // fuseFile fuses, writes the model and its report if the verdict allows it, and says
 // what was done.
-func (t *tool) fuseFile(ctx context.Context, p pruning, how passes.FuseOptions, anchorsName string) error {
+func (t *tool) fuseFile(ctx context.Context, p writing, how passes.FuseOptions, anchorsName string) error {
 	m, err := open(p.in)
 	if err != nil {
 		return err
