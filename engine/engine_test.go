@@ -75,7 +75,7 @@ func run(t *testing.T, e verify.Engine, m *onnxir.Model, in map[string]*interp.V
 
 // Both engines give the same of whole detectors, but for how sums round.
 func TestEnginesAgree(t *testing.T) {
-	theirs, ours := runtimeOrSkip(t), engine.Interpreter("test")
+	theirs, ours := runtimeOrSkip(t), verify.Interpreter("test")
 	for _, f := range testmodels.Families() {
 		for i, c := range f.OneByOne() {
 			t.Run(fmt.Sprint(f.Name, "/", i), func(t *testing.T) {

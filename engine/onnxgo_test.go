@@ -80,7 +80,7 @@ func TestONNXGoRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, "y", got["y"], run(t, engine.Interpreter("test"), m, in)["y"])
+	same(t, "y", got["y"], run(t, verify.Interpreter("test"), m, in)["y"])
 }
 
 // Real detectors, where they are: read alike, or not covered.

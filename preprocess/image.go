@@ -69,20 +69,24 @@ func (p Placement) Back(box [4]float64) [4]float64 {
 }
 
 // Apply makes the input of an image: of shape [1, channels, height, width] or
-// [1, height, width, channels], of a floating-point type or uint8.
+// [1, height, width, channels], or that without the 1, of a floating-point type or uint8.
 func (s Spec) Apply(m image.Image, shape []int, t onnxir.DType) (*interp.Value, Placement, error) {
 	var none Placement
 	if err := s.Check(); err != nil {
 		return nil, none, err
 	}
 	channels := s.channels()
-	if len(shape) != 4 || shape[0] != 1 || shape[1] != channels && shape[3] != channels {
-		return nil, none, fmt.Errorf("an input of shape %v takes no image of %d channels; it must be [1, %d, height, width] or [1, height, width, %d]", shape, channels, channels, channels)
+	plane := shape
+	if len(shape) == 4 && shape[0] == 1 {
+		plane = shape[1:]
 	}
-	last := shape[1] != channels
-	height, width := shape[2], shape[3]
+	if len(plane) != 3 || plane[0] != channels && plane[2] != channels {
+		return nil, none, fmt.Errorf("an input of shape %v takes no image of %d channels; it must be [1, %d, height, width] or [1, height, width, %d], or that without the 1", shape, channels, channels, channels)
+	}
+	last := plane[0] != channels
+	height, width := plane[1], plane[2]
 	if last {
-		height, width = shape[1], shape[2]
+		height, width = plane[0], plane[1]
 	}
 	b := m.Bounds()
 	if b.Empty() || height == 0 || width == 0 {

@@ -30,11 +30,14 @@ type abroad struct {
 	engine Engine
 	n      *numbers
 	shares map[*onnxir.Value]float64 // of head convolutions that sum otherwise
+	behind *driven                   // once it was needed
+	unseen error                     // why what selectors choose was not compared
 	err    error
 }
 
 // in compares both models in an engine: what decodes, on every kind of numbers,
-// and both models whole, on samples or, where those are nil, on noise.
+// what selectors choose from rows that are worth it, and both models whole, on
+// samples or, where those are nil, on noise.
 func (c *comparison) in(ctx context.Context, e Engine, samples []Sample) *abroad {
 	a := &abroad{comparison: c, engine: e, n: c.nothing(), shares: map[*onnxir.Value]float64{}}
 	if tail := c.decoding(c.headConvs()); tail != nil {
@@ -42,13 +45,21 @@ func (c *comparison) in(ctx context.Context, e Engine, samples []Sample) *abroad
 			return a
 		}
 	}
-	if samples == nil {
+	if a.unseen = c.choose(ctx, e, a.n, maxApart); ctx.Err() != nil {
+		a.err = ctx.Err()
+		return a
+	}
+	noise := samples == nil
+	if noise {
 		if samples, a.err = c.noise(); a.err != nil {
 			return a
 		}
 	}
 	if len(samples) > 0 {
-		a.err = a.whole(ctx, samples)
+		a.err = a.whole(ctx, samples, !noise)
+	}
+	if a.behind != nil {
+		a.behind.Close()
 	}
 	return a
 }
@@ -77,7 +88,7 @@ func (a *abroad) part(ctx context.Context, p *part) error {
 		return fmt.Errorf("candidate: %w", err)
 	}
 	defer candidate.Close()
-	for _, d := range drives()[:a.affordable()] {
+	for i, d := range drives()[:a.affordable()] {
 		x, err := original.run(ctx, d)
 		if err != nil {
 			return fmt.Errorf("original: %w", err)
@@ -88,6 +99,9 @@ func (a *abroad) part(ctx context.Context, p *part) error {
 		}
 		if _, err := a.outputs(x, y, maxApart); err != nil {
 			return err
+		}
+		if i == 0 {
+			a.n.rows = &rows{d.name, x, y}
 		}
 		if err := a.bounded(ctx, p, d, x, y); err != nil {
 			return err
@@ -161,12 +175,22 @@ func (a *abroad) ready(ctx context.Context, p *part, s *side, inputs []onnxir.Po
 			add(h.original.Def.In(0))
 		}
 	}
+	if p.chosen {
+		for _, v := range a.chosen() {
+			outputs = append(outputs, onnxir.Port{Name: v.Name})
+		}
+	}
 	if len(outputs) == 0 {
 		return nil, &NotCovered{a.engine.Name, "a part that computes nothing"}
 	}
 	m, err := s.model.Extract(inputs, outputs)
 	if err != nil {
 		return nil, err
+	}
+	if p.chosen && s == p.original {
+		if err := a.mask(m); err != nil {
+			return nil, err
+		}
 	}
 	r, err := a.engine.Open(ctx, m)
 	if err != nil {
@@ -215,10 +239,10 @@ func (r *running) on(ctx context.Context, fed map[string]*interp.Value, env inte
 
 func (r *running) Close() error { return r.runner.Close() }
 
-// outputs compares rows, and reports whether all are within that many units in
-// the last place; beyond, the candidate is refuted, unless bound is negative.
-func (a *abroad) outputs(x, y interp.Env, bound int64) (bool, error) {
-	near := true
+// outputs compares rows, and gives how many units in the last place they are
+// apart at most; beyond bound, the candidate is refuted, unless bound is negative.
+func (a *abroad) outputs(x, y interp.Env, bound int64) (int64, error) {
+	worst := int64(0)
 	for i := range a.claim.Outputs {
 		o := &a.claim.Outputs[i]
 		p, q := x[a.original.outputs[i]], y[a.candidate.outputs[i]]
@@ -227,20 +251,18 @@ func (a *abroad) outputs(x, y interp.Env, bound int64) (bool, error) {
 		}
 		d, err := o.differ(a.shapes[i], p, q)
 		if err != nil {
-			return false, fmt.Errorf("output %q: %w", o.Name, err)
+			return 0, fmt.Errorf("output %q: %w", o.Name, err)
 		}
 		switch {
-		case d.count == 0:
-		case bound >= 0 && d.maxULP <= bound:
-			a.n.near(i, d)
 		case bound < 0:
-			near = false
+		case d.maxULP <= bound:
+			a.n.near(i, d)
 		default:
-			near = false
 			a.n.note(a.claim, i, d)
 		}
+		worst = max(worst, d.maxULP)
 	}
-	return near, nil
+	return worst, nil
 }
 
 // convs compares the outputs of head convolutions, and reports whether they are
@@ -341,49 +363,97 @@ func absolute(x []float64) []float64 {
 	return y
 }
 
-// whole runs both models from their inputs on. Where the head convolutions
-// differ by how they sum, rows are judged by our interpreter, on what the
-// engine's head convolutions of the original gave.
-func (a *abroad) whole(ctx context.Context, samples []Sample) error {
-	p := part{original: a.original, candidate: a.candidate, outputs: true, convs: a.headConvs()}
-	original, err := a.ready(ctx, &p, a.original, nil)
+// whole runs both models from their inputs on, the original as the masked
+// reference. Where the head convolutions differ by how they sum, rows are judged by
+// our interpreter, on what the engine's head convolutions of the original gave.
+func (a *abroad) whole(ctx context.Context, samples []Sample, given bool) error {
+	p := part{original: a.original, candidate: a.candidate, outputs: true, convs: a.headConvs(), gone: a.gone()}
+	if p.chosen = a.unseen == nil && len(a.chosen()) > 0; p.chosen {
+		if a.unseen = a.runs(ctx, &p, samples, given); a.unseen == nil || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		// The original may need more rows than its masked form has left.
+		p.chosen = false
+	}
+	return a.runs(ctx, &p, samples, given)
+}
+
+// runs runs both models on samples.
+func (a *abroad) runs(ctx context.Context, p *part, samples []Sample, given bool) error {
+	original, err := a.ready(ctx, p, a.original, nil)
 	if err != nil {
 		return fmt.Errorf("original: %w", err)
 	}
 	defer original.Close()
-	candidate, err := a.ready(ctx, &p, a.candidate, nil)
+	candidate, err := a.ready(ctx, p, a.candidate, nil)
 	if err != nil {
 		return fmt.Errorf("candidate: %w", err)
 	}
 	defer candidate.Close()
 	for _, s := range samples {
-		x, err := original.on(ctx, s.Inputs, interp.Env{})
-		if err != nil {
-			return fmt.Errorf("%s: original: %w", s.Name, err)
-		}
-		y, err := candidate.on(ctx, s.Inputs, interp.Env{})
-		if err != nil {
-			return fmt.Errorf("%s: candidate: %w", s.Name, err)
-		}
-		equal, err := a.convs(ctx, p.convs, x, y)
-		if err != nil {
+		if err := a.sample(ctx, p, original, candidate, s, given); err != nil {
 			return fmt.Errorf("%s: %w", s.Name, err)
-		}
-		bound := int64(maxApart)
-		if !equal {
-			bound = -1
-		}
-		near, err := a.outputs(x, y, bound)
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.Name, err)
-		}
-		if !equal && !near {
-			if err := a.judged(ctx, p.convs, x); err != nil {
-				return fmt.Errorf("%s: %w", s.Name, err)
-			}
 		}
 	}
 	return nil
+}
+
+// sample runs both models on one sample.
+func (a *abroad) sample(ctx context.Context, p *part, original, candidate *running, s Sample, given bool) error {
+	x, err := original.on(ctx, s.Inputs, interp.Env{})
+	if err != nil {
+		return fmt.Errorf("original: %w", err)
+	}
+	y, err := candidate.on(ctx, s.Inputs, interp.Env{})
+	if err != nil {
+		return fmt.Errorf("candidate: %w", err)
+	}
+	equal, err := a.convs(ctx, p.convs, x, y)
+	if err != nil {
+		return err
+	}
+	bound := int64(maxApart)
+	if !equal {
+		bound = -1
+	}
+	apart, err := a.outputs(x, y, bound)
+	if err == nil && !equal && apart > 0 {
+		err = a.judged(ctx, p.convs, x)
+	}
+	if err == nil && p.chosen {
+		err = a.detections(ctx, s.Name, x, y, apart > 0 && !a.n.different, given)
+	}
+	return err
+}
+
+// detections compares what both models chose. Where rows are apart by how the engine
+// rounds, others may be chosen: then both choose from the reference's rows.
+func (a *abroad) detections(ctx context.Context, on string, x, y interp.Env, apart, given bool) error {
+	named := func(s *side, env interp.Env) map[string]*interp.Value {
+		list := map[string]*interp.Value{}
+		for _, v := range a.chosen() {
+			list[v.Name] = env[s.model.Graph.Value(v.Name)]
+		}
+		return list
+	}
+	p, q := named(a.original, x), named(a.candidate, y)
+	if apart {
+		_, why, err := a.detected(p, q, maxApart)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			if a.behind == nil {
+				if a.behind, err = a.behindRows(ctx, a.engine); err != nil {
+					return err
+				}
+			}
+			if p, q, err = a.behind.on(ctx, x, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return a.n.detected(a.comparison, a.engine, on, p, q, maxApart, given)
 }
 
 // judged decodes what head convolutions gave in another engine in both models.
@@ -424,7 +494,7 @@ func (c *comparison) noise() ([]Sample, error) {
 		}
 		e := &interp.Expr{DType: v.Type.DType, Shape: shape}
 		e.Whole.A = uint64(len(shape))
-		x, err := drives()[0].value(e)
+		x, err := c.noiseFor(v, e)
 		if err != nil {
 			return nil, fmt.Errorf("input %q: %w", v.Name, err)
 		}

@@ -57,6 +57,13 @@ func (r *Report) JUnit(w io.Writer, model string) error {
 		}
 		s.Cases = append(s.Cases, c)
 	}
+	if d := r.Detections; d != nil {
+		c := testcase{Name: "detections", Class: model, Time: "0.000"}
+		if d.Differing > 0 {
+			c.Failure = &message{d.First, fmt.Sprintf("in %d of %d runs; %d detections were alike", d.Differing, d.Runs, d.Exercised)}
+		}
+		s.Cases = append(s.Cases, c)
+	}
 	for _, c := range s.Cases {
 		s.Tests++
 		if c.Failure != nil {

@@ -16,7 +16,9 @@ type numbers struct {
 	// different says that an output, or a head convolution, gave another number.
 	different bool
 	reasons   []string
-	cells     int // of a convolution's output that were computed at most
+	found     *Detections // behind selectors; nil where nothing was compared
+	rows      *rows       // what decoding gave, on the first kind of numbers
+	cells     int         // of a convolution's output that were computed at most
 }
 
 // Bounds on what is computed in numbers: cells of a convolution's output, and
@@ -31,9 +33,11 @@ const (
 // part is a part of both models, from values that get the same numbers in both
 // to what is compared.
 type part struct {
-	original, candidate *side // each with its cut
-	outputs             bool  // the claim's outputs are compared
-	decodes             bool  // it begins at what head convolutions give
+	original, candidate *side           // each with its cut
+	outputs             bool            // the claim's outputs are compared
+	decodes             bool            // it begins at what head convolutions give
+	chosen              bool            // what selectors choose is compared, with the masked reference
+	gone                []*onnxir.Value // rows of the original in front of selectors, of which nothing stays
 	convs               []headConv
 	// feed gives a side's values at its cut.
 	feed func(s *side, d drive) (interp.Env, error)
@@ -58,9 +62,12 @@ func (c *comparison) compute(ctx context.Context) (*numbers, error) {
 		}
 	}
 	if tail := c.decoding(head.convs); tail != nil {
-		for _, d := range drives()[:c.affordable()] {
+		for i, d := range drives()[:c.affordable()] {
 			if err := c.computeOn(ctx, n, *tail, d, 0); err != nil {
 				return nil, err
+			}
+			if i == 0 {
+				tail.gone = nil
 			}
 		}
 		n.cells = math.MaxInt
@@ -123,7 +130,7 @@ func (c *comparison) decoding(convs []headConv) *part {
 	if !slices.ContainsFunc(b.outputs, func(v *onnxir.Value) bool { return !slices.Contains(b.cut, v) }) {
 		return nil // the convolutions' outputs are the model's
 	}
-	return &part{original: &a, candidate: &b, outputs: true, decodes: true, feed: func(s *side, d drive) (interp.Env, error) {
+	return &part{original: &a, candidate: &b, outputs: true, decodes: true, gone: c.gone(), feed: func(s *side, d drive) (interp.Env, error) {
 		env := interp.Env{}
 		for _, v := range s.cut {
 			h, ok := channels[v]
@@ -183,6 +190,9 @@ func (c *comparison) computeOn(ctx context.Context, n *numbers, p part, d drive,
 	if err != nil {
 		return fmt.Errorf("candidate: %w", err)
 	}
+	if p.decodes && n.rows == nil {
+		n.rows = &rows{d.name, originals, candidates}
+	}
 	var wide interp.Env
 	if p.decodes && c.hasBounded() {
 		if wide, err = c.wide(ctx, p.original, fedOriginal); err != nil {
@@ -227,6 +237,9 @@ func (p *part) want(s *side) []*onnxir.Value {
 	var list []*onnxir.Value
 	if p.outputs {
 		list = append(list, s.outputs...)
+	}
+	if s == p.original {
+		list = append(list, p.gone...)
 	}
 	for _, h := range p.convs {
 		if s == p.original {

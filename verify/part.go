@@ -99,7 +99,7 @@ func elements[T any](o *OutputClaim, x []T, shape []int, candidate bool) []T {
 	return takeAlong(x, shape, o.Part.Axis, list)
 }
 
-// takenFrom gives those indices along an axis of known floating-point numbers.
+// takenFrom gives those indices along an axis of known numbers.
 func takenFrom(x *interp.Value, axis int, list []int) (*interp.Value, error) {
 	data, err := x.Numbers()
 	if err != nil {
@@ -116,6 +116,12 @@ func takenFrom(x *interp.Value, axis int, list []int) (*interp.Value, error) {
 	case []onnxir.F16:
 		taken = takeAlong(data, x.Shape, axis, list)
 	case []onnxir.BF16:
+		taken = takeAlong(data, x.Shape, axis, list)
+	case []int64:
+		taken = takeAlong(data, x.Shape, axis, list)
+	case []int32:
+		taken = takeAlong(data, x.Shape, axis, list)
+	case []bool:
 		taken = takeAlong(data, x.Shape, axis, list)
 	default:
 		return nil, fmt.Errorf("numbers of type %v", x.DType)

@@ -49,6 +49,8 @@ type Report struct {
 	Skipped []string     `json:"skipped"` // input shapes at which the original itself does not run
 	Engines []EngineInfo `json:"engines"` // that ran the models in numbers
 	Outputs []Output     `json:"outputs"`
+	// Detections is what comparing them showed, where rows are chosen inside.
+	Detections *Detections `json:"detections,omitempty"`
 	// FirstDifference is the first node of the candidate that computes something
 	// the original does not, or nil.
 	FirstDifference *Difference `json:"first_difference"`
@@ -56,6 +58,8 @@ type Report struct {
 	Unknown []string `json:"unknown"`
 	// Samples is how many inputs whole models were run on.
 	Samples int `json:"samples"`
+	// Warnings says, for people, what the numbers say less about than it seems.
+	Warnings []string `json:"warnings"`
 	// NotCovered lists what engines lack, which speaks for nothing.
 	NotCovered []string `json:"not_covered"`
 	// Rounding says, for people, where an engine rounds otherwise in the candidate,
@@ -130,6 +134,9 @@ type Summary struct {
 	MaxULP    int64        `json:"max_ulp"`
 	MaxAbs    float64      `json:"max_abs"`
 	Bound     *Bound       `json:"bound,omitempty"` // the widest
+	// Detections counts those compared, where rows are chosen inside.
+	Detections int64    `json:"detections,omitempty"`
+	Warnings   []string `json:"warnings,omitempty"`
 }
 
 // Summary gives the report's short form.
@@ -144,5 +151,9 @@ func (r *Report) Summary() Summary {
 			s.Bound = o.Bound
 		}
 	}
+	if r.Detections != nil {
+		s.Detections = r.Detections.Exercised
+	}
+	s.Warnings = r.Warnings
 	return s
 }

@@ -41,7 +41,7 @@ func Check(ctx context.Context, original, candidate *onnxir.Model, claims []Clai
 	r := &Report{
 		Schema: "anchorc/verify/1", Verdict: NotAsked,
 		Shapes: []string{}, Skipped: []string{}, Engines: []EngineInfo{}, Outputs: []Output{},
-		Unknown: []string{}, NotCovered: []string{}, Rounding: []string{}, Reasons: []string{}, Assumed: []string{},
+		Unknown: []string{}, Warnings: []string{}, NotCovered: []string{}, Rounding: []string{}, Reasons: []string{}, Assumed: []string{},
 	}
 	if o.Mode == None {
 		return r, nil
@@ -62,6 +62,9 @@ func Check(ctx context.Context, original, candidate *onnxir.Model, claims []Clai
 		}
 	}
 	j.conclude()
+	if j.mode != Proof {
+		j.warn()
+	}
 	r.Seconds = time.Since(start).Seconds()
 	return r, nil
 }
@@ -259,11 +262,63 @@ func (j *judge) numbers(ctx context.Context, c *comparison, proved bool, tagged 
 		}
 	}
 	j.merge(n.outputs)
+	if err := c.choose(ctx, Interpreter(""), n, 0); ctx.Err() != nil {
+		return ctx.Err()
+	} else if err != nil {
+		j.unseen(err)
+	}
+	j.found(n.found, c)
 	for _, text := range n.reasons {
 		j.reason(text)
 	}
 	j.refuted = j.refuted || n.different
 	return nil
+}
+
+// unseen notes why what selectors choose was not compared.
+func (j *judge) unseen(err error) {
+	var lacks *NotCovered
+	if errors.As(err, &lacks) {
+		j.report.NotCovered = add(j.report.NotCovered, lacks.Error())
+	} else if err != nil {
+		j.report.Warnings = add(j.report.Warnings, "detections were not compared: "+err.Error())
+	}
+}
+
+// found adds what was chosen.
+func (j *judge) found(d *Detections, c *comparison) {
+	if d == nil {
+		return
+	}
+	if j.report.Detections == nil {
+		j.report.Detections = &Detections{}
+		for _, v := range c.chosen() {
+			j.report.Detections.Outputs = append(j.report.Detections.Outputs, v.Name)
+		}
+	}
+	j.report.Detections.add(d)
+}
+
+// fewDetections and fewSamples are how many detections say little: in all, and on
+// each input that was given.
+const (
+	fewDetections = 20
+	fewOnSample   = 1
+)
+
+// warn says where too little was exercised.
+func (j *judge) warn() {
+	r := j.report
+	if d := r.Detections; d != nil {
+		if d.Exercised < fewDetections {
+			r.Warnings = add(r.Warnings, fmt.Sprintf("only %d detections came out behind the selectors", d.Exercised))
+		} else if r.Samples > 0 && d.OnSamples < int64(fewOnSample*r.Samples) {
+			r.Warnings = add(r.Warnings, fmt.Sprintf("the %d inputs gave only %d detections: a row in front of the selectors that is off may not be seen in them", r.Samples, d.OnSamples))
+		}
+	}
+	if sum := r.Summary(); sum.Exercised*10 < sum.Rows {
+		r.Warnings = add(r.Warnings, fmt.Sprintf("only %d of %d rows were computed", sum.Exercised, sum.Rows))
+	}
 }
 
 // elsewhere has other engines compute what both models do, beside what goes on
@@ -294,6 +349,8 @@ func (j *judge) judged(a *abroad) {
 	case a.err != nil:
 		j.undecided("numbers were not compared in "+a.engine.Name, a.err)
 	}
+	j.unseen(a.unseen)
+	j.found(a.n.found, a.comparison)
 	for _, text := range a.rounding() {
 		j.report.Rounding = add(j.report.Rounding, text)
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"anchorc/analyze"
-	"anchorc/engine"
 	"anchorc/golden"
 	"anchorc/mask"
 	"anchorc/onnxir"
@@ -188,7 +187,7 @@ func samplesOr(samples func([]analyze.Input) ([]verify.Sample, error), inputs []
 func oneEngine(c *cli.Context) (verify.Engine, error) {
 	for _, name := range c.StringSlice("engine") {
 		if name == "interp" {
-			return engine.Interpreter(passes.Version), nil
+			return verify.Interpreter(passes.Version), nil
 		}
 	}
 	list, err := engines(c, true)
@@ -196,7 +195,7 @@ func oneEngine(c *cli.Context) (verify.Engine, error) {
 		return verify.Engine{}, err
 	}
 	if len(list) == 0 {
-		return engine.Interpreter(passes.Version), nil
+		return verify.Interpreter(passes.Version), nil
 	}
 	return list[0], nil
 }

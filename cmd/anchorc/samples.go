@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
@@ -63,23 +64,53 @@ func (t *tool) samples(c *cli.Context) (func([]analyze.Input) ([]verify.Sample, 
 		return nil, err
 	}
 	return func(inputs []analyze.Input) ([]verify.Sample, error) {
-		if len(inputs) != 1 {
-			return nil, at("--images", usageError(fmt.Sprintf("the model has %d inputs, and images feed one; give --inputs", len(inputs))))
+		image, beside, err := forImages(inputs)
+		if err != nil {
+			return nil, at("--images", err)
 		}
 		var out []verify.Sample
 		for _, path := range paths {
-			image, err := preprocess.Open(path)
+			picture, err := preprocess.Open(path)
 			if err != nil {
 				return nil, at(path, err)
 			}
-			x, _, err := spec.Apply(image, inputs[0].Shape, inputs[0].DType)
+			x, _, err := spec.Apply(picture, image.Shape, image.DType)
 			if err != nil {
 				return nil, at("--images", usageError(err.Error()))
 			}
-			out = append(out, verify.Sample{Name: filepath.Base(path), Inputs: map[string]*interp.Value{inputs[0].Name: x}})
+			fed := maps.Clone(beside)
+			fed[image.Name] = x
+			out = append(out, verify.Sample{Name: filepath.Base(path), Inputs: fed})
 		}
 		return out, nil
 	}, nil
+}
+
+// forImages finds the input that an image feeds, and feeds the others, if each is
+// one number, as a threshold or a limit.
+func forImages(inputs []analyze.Input) (image *analyze.Input, beside map[string]*interp.Value, err error) {
+	beside = map[string]*interp.Value{}
+	for i := range inputs {
+		in := &inputs[i]
+		one := true
+		for _, d := range in.Shape {
+			one = one && d == 1
+		}
+		switch {
+		case one && len(inputs) > 1:
+			if beside[in.Name], err = verify.Single(in.DType, in.Shape); err != nil {
+				return nil, nil, fmt.Errorf("input %q: %w", in.Name, err)
+			}
+		case image != nil:
+			return nil, nil, usageError(fmt.Sprintf("an image feeds one input, and the model has %q and %q; give --inputs", image.Name, in.Name))
+		default:
+			image = in
+		}
+	}
+	if image == nil {
+		return nil, nil, usageError("no input of the model takes an image")
+	}
+	return image, beside, nil
 }
 
 // asValues gives inputs as values of a graph, and their shapes.

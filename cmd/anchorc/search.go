@@ -312,7 +312,7 @@ func (t *tool) detect(c *cli.Context, d *analyze.Detector, set *cocoeval.Dataset
 	asked := c.StringSlice("engine")
 	switch {
 	case len(asked) == 1 && asked[0] == "interp":
-		runs = engine.Interpreter(passes.Version)
+		runs = verify.Interpreter(passes.Version)
 	case len(asked) == 0 || len(asked) == 1 && asked[0] == "onnxruntime":
 		if runs, err = engine.ONNXRuntime(c.Context, c.String("onnxruntime")); err != nil {
 			return nil, nil, fmt.Errorf("images are run in ONNX Runtime: %w; --engine interp does without", err)

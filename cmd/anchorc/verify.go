@@ -9,7 +9,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"anchorc/engine"
 	"anchorc/mask"
 	"anchorc/passes"
 	"anchorc/verify"
@@ -41,7 +40,7 @@ func (t *tool) verify() *cli.Command {
 				return err
 			}
 			if o.Samples != nil && len(o.Engines) == 0 {
-				o.Engines = append(o.Engines, engine.Interpreter(passes.Version))
+				o.Engines = append(o.Engines, verify.Interpreter(passes.Version))
 			}
 			masked := c.IsSet("mask") || c.IsSet("remove")
 			var mk *mask.Mask
@@ -141,6 +140,9 @@ func showVerified(w io.Writer, r *verify.Report) {
 			fmt.Fprintf(w, "    most %s\n", differs(x))
 		}
 	}
+	if d := r.Detections; d != nil {
+		fmt.Fprintf(w, "  detections: %s\n", detected(d))
+	}
 	if len(r.Engines) > 1 {
 		var names []string
 		for _, e := range r.Engines {
@@ -159,6 +161,9 @@ func showVerified(w io.Writer, r *verify.Report) {
 	}
 	for _, node := range r.Unknown {
 		fmt.Fprintf(w, "  not decided: %s\n", node)
+	}
+	for _, text := range r.Warnings {
+		fmt.Fprintf(w, "  warning: %s\n", text)
 	}
 	for _, text := range r.NotCovered {
 		fmt.Fprintf(w, "  not covered: %s\n", text)
@@ -182,6 +187,12 @@ func showSummary(w io.Writer, s verify.Summary) {
 	if len(s.Engines) > 0 {
 		fmt.Fprintf(w, "  in numbers: %s\n", compared(s.Rows, s.Exercised, s.MaxULP, s.MaxAbs))
 	}
+	if s.Detections > 0 {
+		fmt.Fprintf(w, "  detections: %s compared with the masked original\n", grouped(s.Detections))
+	}
+	for _, text := range s.Warnings {
+		fmt.Fprintf(w, "  warning: %s\n", text)
+	}
 	if s.Bound != nil {
 		fmt.Fprintf(w, "  but boxes: %s\n", boundLine(s.Bound))
 	}
@@ -190,6 +201,21 @@ func showSummary(w io.Writer, s verify.Summary) {
 // boundLine says how far an output is that is computed by other steps.
 func boundLine(b *verify.Bound) string {
 	return fmt.Sprintf("up to %.2g ulp off the original in float64, which itself is up to %.2g off; the bound is %.2g", b.Candidate, b.Original, b.ULP)
+}
+
+// detected says what comparing detections showed.
+func detected(d *verify.Detections) string {
+	text := fmt.Sprintf("%s compared with the masked original", grouped(d.Exercised))
+	if d.OnSamples > 0 {
+		text += fmt.Sprintf(", %s of them on the inputs given", grouped(d.OnSamples))
+	}
+	if d.MaxULP > 0 {
+		text += fmt.Sprintf(", up to %s ulp apart (%.3g)", grouped(d.MaxULP), d.MaxAbs)
+	}
+	if d.Differing > 0 {
+		text += fmt.Sprintf("; different ones in %s of %s runs, the first %s", grouped(int64(d.Differing)), grouped(int64(d.Runs)), d.First)
+	}
+	return text
 }
 
 // verdictLine says the verdict and the shapes it holds at.

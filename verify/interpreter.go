@@ -1,4 +1,4 @@
-package engine
+package verify
 
 import (
 	"context"
@@ -6,13 +6,12 @@ import (
 
 	"anchorc/onnxir"
 	"anchorc/onnxir/interp"
-	"anchorc/verify"
 )
 
 // Interpreter is our own interpreter, of that version.
-func Interpreter(version string) verify.Engine {
-	return verify.Engine{Name: "interp", Version: version,
-		Open: func(_ context.Context, m *onnxir.Model) (verify.Runner, error) { return interpreted{m}, nil }}
+func Interpreter(version string) Engine {
+	return Engine{Name: "interp", Version: version,
+		Open: func(_ context.Context, m *onnxir.Model) (Runner, error) { return interpreted{m}, nil }}
 }
 
 type interpreted struct{ model *onnxir.Model }
