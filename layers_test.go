@@ -16,7 +16,7 @@ var layers = []struct {
 	name string
 	may  string
 }{
-	{"cmd/anchorc", "diff golden anchors search preprocess cocoeval engine passes rewrite analyze mask verify onnxir/interp onnxir testmodels"},
+	{"cmd/anchorc", "diff golden anchors search preprocess cocoeval jsonread engine passes rewrite analyze mask verify onnxir/interp onnxir testmodels"},
 	{"passes", "anchors rewrite analyze mask verify onnxir/interp onnxir"},
 	{"diff", "analyze onnxir/interp onnxir"},
 	{"rewrite", "analyze onnxir/interp onnxir"},
@@ -24,9 +24,10 @@ var layers = []struct {
 	{"mask", ""},
 	{"golden", "verify onnxir/interp onnxir"},
 	{"anchors", "analyze onnxir"},
-	{"search", "analyze preprocess cocoeval verify onnxir/interp onnxir"},
+	{"search", "analyze preprocess cocoeval jsonread verify onnxir/interp onnxir"},
 	{"preprocess", "onnxir/interp onnxir"},
-	{"cocoeval", ""},
+	{"cocoeval", "jsonread"},
+	{"jsonread", ""},
 	// A verdict trusts onnxir, interp and the claim, and nothing that it judges.
 	{"verify", "onnxir/interp onnxir"},
 	{"engine", "verify onnxir/interp onnxir"},

@@ -88,7 +88,7 @@ func (m *Matcher) matchBand(band int, truths []Truth, r *Matched) {
 				if found >= 0 && !m.ignored[found] && m.ignored[j] {
 					break
 				}
-				if row[k] >= best {
+				if !(row[k] < best) { // NaN finds, too, as there
 					best, found = row[k], j
 				}
 			}
@@ -109,11 +109,11 @@ func (m *Matcher) matchBand(band int, truths []Truth, r *Matched) {
 // overlap is the intersection over the union, or over the detection where the
 // truth is a crowd.
 func overlap(d, g Box, crowd bool) float64 {
-	w := min(d[2]+d[0], g[2]+g[0]) - max(d[0], g[0])
+	w := fmin(d[2]+d[0], g[2]+g[0]) - fmax(d[0], g[0])
 	if w <= 0 {
 		return 0
 	}
-	h := min(d[3]+d[1], g[3]+g[1]) - max(d[1], g[1])
+	h := fmin(d[3]+d[1], g[3]+g[1]) - fmax(d[1], g[1])
 	if h <= 0 {
 		return 0
 	}
@@ -123,6 +123,21 @@ func overlap(d, g Box, crowd bool) float64 {
 		u = float64(u+float64(g[2]*g[3])) - i
 	}
 	return i / u
+}
+
+// fmin and fmax are C's: of a number and NaN they give the number.
+func fmin(a, b float64) float64 {
+	if a <= b || b != b {
+		return a
+	}
+	return b
+}
+
+func fmax(a, b float64) float64 {
+	if a >= b || b != b {
+		return a
+	}
+	return b
 }
 
 // Hit reports whether detection number rank found a truth that counts, of any

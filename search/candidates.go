@@ -1,13 +1,11 @@
 package search
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
 
-	"anchorc/cocoeval"
+	"anchorc/jsonread"
 )
 
 // Candidates is what a detector's rows predict in one image, before suppression.
@@ -25,55 +23,89 @@ type Candidate struct {
 	Box    [4]float64 // x1, y1, x2, y2 in pixels of the image
 }
 
+var candidateKeys = []string{"image_id", "row", "anchor", "cls", "score", "box"}
+
 // ReadCandidates reads {"images": [{"image_id", "row", "anchor", "cls", "score",
 // "box"}, ...]}, lists of equal length for each image. Anchors must be below
-// anchors. Its errors are of type [*cocoeval.FormatError].
-func ReadCandidates(r io.Reader, anchors int) ([]Candidates, error) {
-	var file struct {
-		Images []struct {
-			Image  *int64       `json:"image_id"`
-			Row    []int        `json:"row"`
-			Anchor []int        `json:"anchor"`
-			Class  []int        `json:"cls"`
-			Score  []float64    `json:"score"`
-			Box    [][4]float64 `json:"box"`
-		} `json:"images"`
-	}
-	wrong := func(format string, args ...any) error {
-		return &cocoeval.FormatError{Offset: -1, What: fmt.Sprintf(format, args...)}
-	}
-	d := json.NewDecoder(bufio.NewReaderSize(r, 1<<20))
-	if err := d.Decode(&file); err != nil {
-		return nil, &cocoeval.FormatError{Offset: d.InputOffset(), What: "no candidates: " + err.Error()}
-	}
-	if file.Images == nil {
-		return nil, wrong("has no list of images")
-	}
+// anchors. Its errors are of type [*jsonread.Error], or in's own.
+func ReadCandidates(in io.Reader, anchors int) ([]Candidates, error) {
+	r := jsonread.New(in)
 	var list []Candidates
 	seen := map[int64]bool{}
-	for i, image := range file.Images {
-		n := len(image.Row)
-		switch {
-		case image.Image == nil:
-			return nil, wrong("image number %d has no image_id", i)
-		case seen[*image.Image]:
-			return nil, wrong("image %d is there twice", *image.Image)
-		case len(image.Anchor) != n || len(image.Class) != n || len(image.Score) != n || len(image.Box) != n:
-			return nil, wrong("image %d: row, anchor, cls, score and box have %d, %d, %d, %d and %d entries, which must be as many",
-				*image.Image, n, len(image.Anchor), len(image.Class), len(image.Score), len(image.Box))
-		}
-		seen[*image.Image] = true
-		c := Candidates{Image: *image.Image}
-		for k := range n {
-			if a := image.Anchor[k]; a < 0 || a >= anchors {
-				return nil, wrong("image %d: anchor %d, and the model has %d", *image.Image, a, anchors)
+	err := r.Object("an object with a list of images", []string{"images"}, 1, func(int) error {
+		return r.List("a list of images", func(int) error {
+			c, err := readCandidates(r, anchors)
+			if err != nil {
+				return err
 			}
-			if image.Class[k] < 0 || math.IsNaN(image.Score[k]) {
-				return nil, wrong("image %d, row %d: class %d with score %v", *image.Image, image.Row[k], image.Class[k], image.Score[k])
+			if seen[c.Image] {
+				return r.Wrong("is image %d for the second time", c.Image)
 			}
-			c.Rows = append(c.Rows, Candidate{image.Row[k], image.Anchor[k], image.Class[k], image.Score[k], image.Box[k]})
-		}
-		list = append(list, c)
+			seen[c.Image] = true
+			list = append(list, c)
+			return nil
+		})
+	})
+	if err == nil {
+		err = r.End()
+	}
+	if err != nil {
+		return nil, err
 	}
 	return list, nil
+}
+
+// readCandidates reads those of one image.
+func readCandidates(r *jsonread.Reader, anchors int) (Candidates, error) {
+	var c Candidates
+	var lengths [6]int
+	member := func(key int, what string, read func(*Candidate) error) error {
+		return r.List(what, func(i int) error {
+			if lengths[key]++; i == len(c.Rows) {
+				c.Rows = append(c.Rows, Candidate{})
+			}
+			return read(&c.Rows[i])
+		})
+	}
+	whole := func(x *int, below int, what string) error {
+		n, err := r.Int()
+		if err == nil && (n < 0 || n >= int64(below)) {
+			err = r.Wrong("is %d, not %s", n, what)
+		}
+		*x = int(n)
+		return err
+	}
+	err := r.Object("the candidates of an image", candidateKeys, len(candidateKeys), func(key int) (err error) {
+		switch key {
+		case 0:
+			c.Image, err = r.Int()
+		case 1:
+			err = member(key, "a list of rows", func(x *Candidate) error { return whole(&x.Row, math.MaxInt32, "a row") })
+		case 2:
+			err = member(key, "a list of anchors", func(x *Candidate) error {
+				return whole(&x.Anchor, anchors, fmt.Sprintf("one of the %d anchors", anchors))
+			})
+		case 3:
+			err = member(key, "a list of classes", func(x *Candidate) error { return whole(&x.Class, math.MaxInt32, "a class") })
+		case 4:
+			err = member(key, "a list of scores", func(x *Candidate) (err error) {
+				if x.Score, err = r.Float(); err == nil && math.IsNaN(x.Score) {
+					err = r.Wrong("is NaN, not a score")
+				}
+				return err
+			})
+		case 5:
+			err = member(key, "a list of boxes", func(x *Candidate) error { return r.Numbers(x.Box[:]) })
+		}
+		return err
+	})
+	if err != nil {
+		return c, err
+	}
+	for _, n := range lengths[2:] {
+		if n != lengths[1] {
+			return c, r.Wrong("has %d rows, %d anchors, %d classes, %d scores and %d boxes, which must be as many", lengths[1], lengths[2], lengths[3], lengths[4], lengths[5])
+		}
+	}
+	return c, nil
 }

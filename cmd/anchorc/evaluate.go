@@ -40,11 +40,13 @@ func (t *tool) evaluate() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if err := t.strangers(set, found, results); err != nil {
-				return err
+			if err := listed(set, found); err != nil {
+				return at(results, err)
 			}
 			r := cocoeval.Evaluate(set, found)
 			done()
+			t.doubts(truth, set.Doubts())
+			t.doubts(results, set.DoubtsOf(found))
 			if c.Bool("json") {
 				return writeJSON(t.stdout, evaluation(r))
 			}
@@ -66,44 +68,32 @@ func readFile[T any](path string, read func(io.Reader) (T, error)) (T, error) {
 	return x, at(path, err)
 }
 
-// strangers warns of detections that cannot count, and refuses where none can.
-func (t *tool) strangers(set *cocoeval.Dataset, found []cocoeval.Detection, where string) error {
-	images, categories := map[int64]bool{}, map[int64]bool{}
+// doubts warns of what does not count, or counts oddly.
+func (t *tool) doubts(where string, list []cocoeval.Doubt) {
+	for _, d := range list {
+		fmt.Fprintf(t.stderr, "warning: %s: %s\n", where, d)
+	}
+}
+
+// listed wants every detection in an image of the ground truth, as pycocotools does.
+func listed(set *cocoeval.Dataset, found []cocoeval.Detection) error {
+	images := map[int64]bool{}
 	for _, x := range set.Images {
 		images[x.ID] = true
 	}
-	for _, x := range set.Categories {
-		categories[x.ID] = true
-	}
-	var noImage, noCategory, negative int
-	for _, d := range found {
-		switch {
-		case !images[d.Image]:
-			noImage++
-		case !categories[d.Category]:
-			noCategory++
-		case d.Box[2] < 0 || d.Box[3] < 0:
-			negative++
+	n, first := 0, 0
+	for i, d := range found {
+		if !images[d.Image] {
+			if n++; n == 1 {
+				first = i
+			}
 		}
 	}
-	if n := len(found); n > 0 && noImage == n {
-		return at(where, usageError("none of its detections is in an image of the ground truth; are these files of one data set?"))
-	} else if n > 0 && noImage+noCategory == n {
-		return at(where, usageError("none of its detections has a category of the ground truth; are these files of one data set?"))
+	if n == 0 {
+		return nil
 	}
-	for _, w := range []struct {
-		n    int
-		what string
-	}{
-		{noImage, "are in images that the ground truth does not list, and do not count"},
-		{noCategory, "are of categories that the ground truth does not list, and do not count"},
-		{negative, "have a negative width or height, and match nothing"},
-	} {
-		if w.n > 0 {
-			fmt.Fprintf(t.stderr, "warning: %s: %s of %s detections %s\n", where, grouped(int64(w.n)), grouped(int64(len(found))), w.what)
-		}
-	}
-	return nil
+	return usageError(fmt.Sprintf("%s of %s detections are in images that the ground truth does not list, such as [%d] in image %d; are these files of one data set?",
+		grouped(int64(n)), grouped(int64(len(found))), first, found[first].Image))
 }
 
 // evaluated is the format of `evaluate --json`.
