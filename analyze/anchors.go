@@ -95,39 +95,37 @@ func (f *finder) mergeByRows() {
 // partsFromRows joins, for outputs with the same sequence of cells and levels,
 // the channels that meet in a row.
 func (f *finder) partsFromRows() map[*group][]part {
-	type rows struct {
-		cells, sets []uint32
-		levels      []*group
-		flat        bool
-	}
 	var classes []*rows
+	var lists []*rows
 	for _, v := range f.views {
-		if !v.tagged || v.mixed || len(v.cellAxes) != 1 {
-			continue
+		if v.tagged && !v.mixed && len(v.cellAxes) == 1 {
+			lists = append(lists, f.rowsIn(v))
 		}
-		axis := v.cellAxes[0]
-		r := &rows{cells: v.cells[axis], sets: v.sets[axis], flat: len(v.otherAxes()) == 0}
-		for i, set := range r.sets {
-			if i > 0 && set == r.sets[i-1] {
-				r.levels = append(r.levels, r.levels[i-1])
-				continue
-			}
-			var g *group
-			if gs := f.groupsOf(set); len(gs) > 0 {
-				g = gs[0]
-			}
-			r.levels = append(r.levels, g)
+	}
+	// Those with an axis for the columns first: what else stands flat is columns of theirs.
+	slices.SortStableFunc(lists, func(a, b *rows) int {
+		switch {
+		case a.flat == b.flat:
+			return 0
+		case b.flat:
+			return -1
 		}
+		return 1
+	})
+	for _, r := range lists {
 		same := slices.IndexFunc(classes, func(o *rows) bool { return slices.Equal(o.cells, r.cells) && slices.Equal(o.levels, r.levels) })
+		if same < 0 && r.flat {
+			same = slices.IndexFunc(classes, func(o *rows) bool { return f.columnsOf(r, o) })
+		}
 		if same < 0 {
-			r.sets = slices.Clone(r.sets)
 			classes = append(classes, r)
 			continue
 		}
 		o := classes[same]
 		o.flat = o.flat && r.flat
 		for i, set := range r.sets {
-			o.sets[i] = f.tags.Union(o.sets[i], set)
+			at := r.rowOf(i, o)
+			o.sets[at] = f.tags.Union(o.sets[at], set)
 		}
 	}
 	parts := map[*group][]part{}
@@ -156,6 +154,60 @@ func (f *finder) partsFromRows() map[*group][]part {
 		}
 	}
 	return parts
+}
+
+// rows is what an axis of rows holds, index by index.
+type rows struct {
+	cells, sets []uint32
+	levels      []*group
+	flat        bool // there is no axis for the columns
+	columnFirst bool // of a flat one that holds the columns of others: rows by rows for each column
+}
+
+func (f *finder) rowsIn(v *view) *rows {
+	axis := v.cellAxes[0]
+	r := &rows{cells: v.cells[axis], sets: slices.Clone(v.sets[axis]), flat: len(v.otherAxes()) == 0}
+	for i, set := range r.sets {
+		if i > 0 && set == r.sets[i-1] {
+			r.levels = append(r.levels, r.levels[i-1])
+			continue
+		}
+		var g *group
+		if gs := f.groupsOf(set); len(gs) > 0 {
+			g = gs[0]
+		}
+		r.levels = append(r.levels, g)
+	}
+	return r
+}
+
+// rowOf gives the row of o that index i belongs to, where o has the same rows
+// or r holds columns of them.
+func (r *rows) rowOf(i int, o *rows) int {
+	if r.columnFirst {
+		return i % len(o.sets)
+	}
+	return i / (len(r.sets) / len(o.sets))
+}
+
+// columnsOf reports whether a flat list holds columns of the rows of another,
+// all rows for one column after the other or all columns for one row: at every
+// index stands something of that row and nothing else.
+func (f *finder) columnsOf(r, o *rows) bool {
+	if len(o.sets) == 0 || len(r.sets)%len(o.sets) != 0 {
+		return false
+	}
+	for _, r.columnFirst = range []bool{true, false} {
+		within := true
+		for i := 0; within && i < len(r.sets); i++ {
+			at := r.rowOf(i, o)
+			within = r.cells[i] == o.cells[at] && r.levels[i] == o.levels[at] && f.tags.Union(r.sets[i], o.sets[at]) == o.sets[at]
+		}
+		if within {
+			return true
+		}
+	}
+	return false
 }
 
 // rowsAreCells reports whether there is but one row for each cell and the user

@@ -18,7 +18,7 @@ func (d *Detector) consistent(f *finder) error {
 				Found: fmt.Sprintf("output %q mixes anchors, so that none can be removed without changing what stays", v.out.Name)}
 		}
 		if o.Kind == Rows && !o.Constant && len(v.otherAxes()) > 0 {
-			if twice := repeated(o.Slots); twice >= 0 {
+			if twice := repeated(o.Slots); twice >= 0 && !copies(o.Slots) {
 				return &Refusal{Reason: Unsupported, Node: v.out.Def,
 					Found: fmt.Sprintf("several rows of output %q, row %d one of them, come from the same channels and cell: anchors are mixed there", v.out.Name, twice)}
 			}
@@ -72,6 +72,24 @@ func repeated(slots []Slot) int {
 		seen[s] = true
 	}
 	return -1
+}
+
+// copies reports whether the slots of several anchors stand there more than once, all
+// in their order one time after the other, as where each class has rows of its own.
+func copies(slots []Slot) bool {
+	n := 1
+	for n < len(slots) && slots[n] != slots[0] {
+		n++
+	}
+	if len(slots)%n != 0 || repeated(slots[:n]) >= 0 {
+		return false
+	}
+	for i := n; i < len(slots); i++ {
+		if slots[i] != slots[i-n] {
+			return false
+		}
+	}
+	return slices.ContainsFunc(slots[:n], func(s Slot) bool { return s.Anchor > 0 })
 }
 
 // apart gives an index at which one has an anchor and the other has none, or -1.

@@ -140,7 +140,7 @@ func (f *finder) loops(v *view, slots []Slot) (levels []int, order []string) {
 				show[name] = i - at
 			}
 		}
-		if again[Slot{l, 0, 0, 0}] > 0 {
+		if again[Slot{l, 0, 0, 0}] > 0 && len(v.otherAxes()) == 0 {
 			show["column"] = again[Slot{l, 0, 0, 0}]
 		}
 		if len(show) > best {

@@ -77,11 +77,20 @@ func selecting(kind string) *onnxir.Model {
 		picked := node("NonMaxSuppression", vs(boxes, each, ints(4), float(0.5), float(0.05)))
 		index := squeeze(node("Gather", vs(picked, ints(2)), axis(1)), 1)
 		hand("dets", node("Gather", vs(boxes, index), axis(1)))
+	case "numbered": // the score stands at class x rows + row
+		each := node("Transpose", vs(found), onnxir.IntsAttr("perm", 0, 2, 1))
+		picked := node("NonMaxSuppression", vs(boxes, each, ints(4), float(0.5), float(0.05)))
+		class := squeeze(node("Gather", vs(picked, ints(1)), axis(1)), 1)
+		row := squeeze(node("Gather", vs(picked, ints(2)), axis(1)), 1)
+		at := node("Add", vs(node("Mul", vs(class, scalar(int64(rows)))), row))
+		hand("best", node("Gather", vs(node("Reshape", vs(each, ints(-1))), at), axis(0)))
+		hand("names", node("Gather", vs(g.AddInitializer(onnxir.NewTensor("names", table[:5], 5)), class), axis(0)))
+		hand("dets", node("Gather", vs(boxes, row), axis(1)))
 	}
 	return m
 }
 
-var selections = []string{"topk", "flattened", "nonzero", "nms"}
+var selections = []string{"topk", "flattened", "nonzero", "nms", "numbered"}
 
 // saved is a model as it is read from a file.
 func saved(t *testing.T, m *onnxir.Model) *onnxir.Model {

@@ -26,7 +26,21 @@ type rows struct {
 	// add is the node that added a constant, its operand number by.
 	add   *onnxir.Node
 	by    int
+	times *multiple
+	used  bool    // something else was computed of them
 	parts []*rows // of a Concat
+}
+
+// multiple is a constant that numbers were multiplied by, how many rows there are
+// to a class not least: the node that did it, its operand number by, and what
+// stood beside it.
+type multiple struct {
+	node    *onnxir.Node
+	by      int
+	of      []float64
+	used    bool    // something else was computed of the product
+	changed bool    // the constant is another now,
+	more    float64 // larger by so much
 }
 
 // behind is what is known of values behind selectors.
@@ -59,6 +73,26 @@ func (b *behind) of(list []int, n int) *rows {
 	return r
 }
 
+// pairs gives the numbers of classes and of rows that are chosen together, each
+// class with each row that stays; nil for the classes where that is too many.
+func (b *behind) pairs(classes int, list []int, n int) (class, row *rows) {
+	row = b.of(list, n)
+	if classes == 1 {
+		return zero(), row
+	}
+	stay := len(row.from)
+	if classes*stay > 1<<22 {
+		return nil, row
+	}
+	class = &rows{choice: row.choice}
+	for c := range classes {
+		class.from = append(class.from, slices.Repeat([]float64{float64(c)}, stay)...)
+	}
+	class.to = class.from
+	row.from, row.to = slices.Repeat(row.from, classes), slices.Repeat(row.to, classes)
+	return class, row
+}
+
 // zero is a number that is always 0.
 func zero() *rows { return &rows{from: []float64{0}, to: []float64{0}} }
 
@@ -84,7 +118,9 @@ func (r *restriction) rewriteBehind(ctx context.Context, n *onnxir.Node) (bool, 
 		}
 		cols := []*rows{nil, nil, nil}
 		if !r.tail.Behind(boxes) {
-			cols[2] = b.of(r.keep[boxes].axis(1), x.Shape[1])
+			if scores := r.old[n.In(1)]; scores != nil && scores.Rank() == 3 {
+				cols[1], cols[2] = b.pairs(scores.Shape[1], r.keep[boxes].axis(1), x.Shape[1])
+			}
 		}
 		if x.Shape[0] == 1 {
 			cols[0] = zero()
@@ -228,7 +264,7 @@ func (r *restriction) gatherBehind(ctx context.Context, n *onnxir.Node) error {
 		b.mixed[n.Out(0)] = b.mixed[data]
 	default: // a table
 		for a, rows := range index {
-			if rows == nil {
+			if rows == nil || slices.Equal(rows.from, rows.to) {
 				continue
 			}
 			most := 0.
@@ -280,26 +316,27 @@ func (r *restriction) matches(ctx context.Context, numbers *rows, list []int, mi
 		parts = []*rows{numbers}
 	}
 	for _, p := range parts {
-		off, steady := 0., true
+		wanted := make([]float64, len(p.from))
 		for i, from := range p.from {
-			want := from
-			if list != nil {
+			if wanted[i] = from; list != nil {
 				at, found := slices.BinarySearch(list, int(from))
 				if !found {
 					return fmt.Errorf("by numbers that name rows which are gone")
 				}
-				want = float64(at)
-			}
-			if d := want - p.to[i]; i == 0 {
-				off = d
-			} else if d != off {
-				steady = false
+				wanted[i] = float64(at)
 			}
 		}
-		if off == 0 && steady {
+		if slices.Equal(wanted, p.to) {
 			continue
 		}
-		if p.add == nil || !steady {
+		if done, err := r.scaled(p, wanted); done || err != nil {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		off := wanted[0] - p.to[0]
+		if p.add == nil || p.used || !slices.Equal(wanted, plus(p.to, off)) {
 			return fmt.Errorf("by numbers that name other rows now")
 		}
 		v := p.add.Inputs[p.by]
@@ -315,11 +352,53 @@ func (r *restriction) matches(ctx context.Context, numbers *rows, list []int, mi
 			return err
 		}
 		p.add.SetInput(p.by, made)
-		for i := range p.to {
-			p.to[i] += off
-		}
+		p.to = wanted
 	}
 	return nil
+}
+
+func plus(list []float64, more float64) []float64 {
+	sum := make([]float64, len(list))
+	for i, e := range list {
+		sum[i] = e + more
+	}
+	return sum
+}
+
+// scaled changes the constant that numbers were multiplied by, where another makes
+// them what is wanted.
+func (r *restriction) scaled(p *rows, wanted []float64) (bool, error) {
+	t := p.times
+	if t == nil || t.used || p.used {
+		return false, nil
+	}
+	more := t.more
+	if first := slices.IndexFunc(t.of, func(e float64) bool { return e != 0 }); first >= 0 && !t.changed {
+		more = (wanted[first] - p.to[first]) / t.of[first]
+	}
+	for i, e := range t.of {
+		if p.to[i]+more*e != wanted[i] {
+			return false, nil
+		}
+	}
+	if p.to = wanted; t.changed {
+		return true, nil
+	}
+	v := t.node.Inputs[t.by]
+	now, err := r.now(v).Ints()
+	if err != nil {
+		return false, err
+	}
+	for i := range now {
+		now[i] += int64(more)
+	}
+	made, err := r.indexConstant(v, r.now(v).Shape, now, t.node)
+	if err != nil {
+		return false, err
+	}
+	t.node.SetInput(t.by, made)
+	t.changed, t.more = true, more
+	return true, nil
 }
 
 // pickColumns takes some columns, which are known.
@@ -465,17 +544,20 @@ func (r *restriction) concatRows(n *onnxir.Node) error {
 	if !some {
 		return nil
 	}
-	if axis := n.Attr("axis"); slices.Contains(parts, nil) {
+	out := n.Out(0)
+	if axis, x := n.Attr("axis"), r.old[out]; axis != nil && x.Rank() == 2 && (axis.Int == 1 || axis.Int == -1) && x.Shape[1] == len(n.Inputs) {
 		// Columns side by side, as of indices for GatherND.
-		if axis != nil && r.old[n.Out(0)].Rank() == 2 && r.old[n.Out(0)].Shape[1] == len(n.Inputs) {
-			var cols []*rows
-			for _, v := range n.Inputs {
-				cols = append(cols, b.single[v])
-			}
-			b.name(n.Out(0), 1, cols)
+		var cols []*rows
+		for _, v := range n.Inputs {
+			cols = append(cols, b.single[v])
+		}
+		b.name(out, 1, cols)
+		if x.Shape[0] > 1 {
 			return nil
 		}
-		b.mixed[n.Out(0)] = true
+	}
+	if slices.Contains(parts, nil) {
+		b.mixed[out] = b.columns[out] == nil
 		return nil
 	}
 	b.choices++
@@ -549,10 +631,29 @@ func (r *restriction) mapRows(ctx context.Context, n *onnxir.Node) (*rows, error
 		return base, nil
 	}
 	out := &rows{choice: base.choice, from: from, to: to}
-	if n.Is("Add") {
+	switch {
+	case n.Is("Add"):
+		for i, v := range n.Inputs {
+			if p := b.single[v]; p == nil {
+				out.add, out.by = n, i
+			} else if p.times != nil && len(p.from) == length {
+				out.times = p.times
+			}
+		}
+	case n.Is("Mul"):
 		for i, v := range n.Inputs {
 			if b.single[v] == nil {
-				out.add, out.by = n, i
+				out.times = &multiple{node: n, by: i, of: base.to}
+			}
+		}
+	}
+	for _, v := range n.Inputs {
+		if p := b.single[v]; p != nil {
+			p.used = true
+			if t := p.times; t != nil && t != out.times {
+				if t.used = true; t.changed {
+					return nil, fmt.Errorf("numbers of rows are computed with in two ways")
+				}
 			}
 		}
 	}
