@@ -96,9 +96,10 @@ func contentOf(t *onnxir.Tensor) (digest, error) {
 // compareConstants says how b differs from a, whose contents differ.
 func compareConstants(a, b *onnxir.Tensor) (Change, error) {
 	c := Change{Kind: "constant", Name: a.Name, From: typed(a), To: typed(b)}
-	switch {
-	case a.Len() <= maxShown && b.Len() <= maxShown:
-		c.From, c.To = shown(a), shown(b)
+	const line = 48
+	switch x, y := shown(a), shown(b); {
+	case a.Len() <= maxShown && b.Len() <= maxShown && len(x) <= line && len(y) <= line:
+		c.From, c.To = x, y
 	case slices.Equal(a.Dims, b.Dims) && measured(a.DType) && (a.DType == b.DType || a.DType.IsFloat() && b.DType.IsFloat() && measured(b.DType)):
 		return c, c.apart(a, b)
 	case a.DType.Bits() >= 8:

@@ -33,8 +33,8 @@ type Step struct {
 
 // run runs the passes over a model, which is checked after each: a graph that
 // contradicts itself is a mistake of ours.
-func run(ctx context.Context, p *pruning, watch func(Step)) error {
-	for _, pass := range Passes() {
+func run(ctx context.Context, p *pruning, list []Pass, watch func(Step)) error {
+	for _, pass := range list {
 		start := time.Now()
 		if err := pass.Run(ctx, p); err != nil {
 			return err

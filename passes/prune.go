@@ -57,6 +57,10 @@ type pruning struct {
 // what cannot be pruned are [*analyze.Refusal], of a mask that does not fit
 // [*mask.Error].
 func Prune(ctx context.Context, in *onnxir.Model, mk *mask.Mask, o Options) (*Result, error) {
+	return prune(ctx, in, mk, o, Passes())
+}
+
+func prune(ctx context.Context, in *onnxir.Model, mk *mask.Mask, o Options, list []Pass) (*Result, error) {
 	model, err := in.Copy()
 	if err != nil {
 		return nil, err
@@ -79,7 +83,7 @@ func Prune(ctx context.Context, in *onnxir.Model, mk *mask.Mask, o Options) (*Re
 	report := &Report{Schema: "anchorc/prune/1"}
 	report.before(p, in)
 	stated := statementOf(facts, removed, in)
-	if err := run(ctx, p, o.Watch); err != nil {
+	if err := run(ctx, p, list, o.Watch); err != nil {
 		var at *rewrite.Error
 		if errors.As(err, &at) {
 			return nil, &analyze.Refusal{Reason: analyze.Unsupported, Node: at.Node, Found: at.Why}

@@ -69,7 +69,29 @@ type Report struct {
 	Reasons []string `json:"reasons"`
 	// Assumed lists what is left to trust.
 	Assumed []string `json:"assumed"`
-	Seconds float64  `json:"seconds"`
+	// Bisected says what made the candidate what it is, where that was asked for.
+	Bisected *Bisection `json:"bisected,omitempty"`
+	Seconds  float64    `json:"seconds"`
+}
+
+// Bisection is what running the passes again showed.
+type Bisection struct {
+	Passes []PassVerdict `json:"passes"`
+	// Cause is the first pass behind which the model is not proved, "changed
+	// afterwards" where all are and the candidate is another file, or "" where it is
+	// the same.
+	Cause string `json:"cause"`
+	// Changed says, for people, in what the candidate is another file.
+	Changed []string `json:"changed"`
+}
+
+// ChangedAfterwards is the cause where the passes are not.
+const ChangedAfterwards = "changed afterwards"
+
+// PassVerdict is the verdict behind a pass.
+type PassVerdict struct {
+	Pass    string  `json:"pass"`
+	Verdict Verdict `json:"verdict"`
 }
 
 // EngineInfo names what ran the models in numbers.

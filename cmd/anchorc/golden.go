@@ -208,6 +208,9 @@ func (t *tool) verifyGolden(c *cli.Context) error {
 	if c.IsSet("mask") || c.IsSet("remove") {
 		return usageError("a golden says itself which anchors are left; leave --mask and --remove")
 	}
+	if c.Bool("bisect") {
+		return usageError("--bisect runs the passes on the original again, which a golden does not have; leave --golden")
+	}
 	folder := c.String("golden")
 	m, err := golden.Open(folder)
 	if err != nil {

@@ -20,6 +20,7 @@ func (t *tool) verify() *cli.Command {
 		Usage:     "prove that a candidate computes the rows that a mask leaves of the original, or show where it does not",
 		ArgsUsage: "ORIGINAL CANDIDATE --mask MASK, or --golden DIR CANDIDATE",
 		Flags: append(append(append(maskFlags(), jsonFlag(), shapeFlag(), anchorsFlag(),
+			&cli.BoolFlag{Name: "bisect", Usage: "find the pass of prune that made CANDIDATE fail; the mask is that of its metadata", DisableDefaultText: true},
 			&cli.StringFlag{Name: "junit", Usage: "`FILE` that the verdict goes to as JUnit XML"}), goldenFlags()...), append(append(engineFlags("interp, and onnxruntime where it is found"), sampleFlags()...), preprocessFlags()...)...),
 		Action: func(c *cli.Context) error {
 			if c.String("golden") != "" {
@@ -43,6 +44,7 @@ func (t *tool) verify() *cli.Command {
 				o.Engines = append(o.Engines, verify.Interpreter(passes.Version))
 			}
 			masked := c.IsSet("mask") || c.IsSet("remove")
+			bisects := c.Bool("bisect")
 			var mk *mask.Mask
 			maskName := ""
 			if masked {
@@ -60,12 +62,19 @@ func (t *tool) verify() *cli.Command {
 				return err
 			}
 			defer candidate.Close()
-			if !masked && passes.Made(original, candidate) == "" {
+			if bisects {
+				if mk, err = madeWith(original, candidate, files, mk); err != nil {
+					return err
+				}
+			} else if !masked && passes.Made(original, candidate) == "" {
 				_, _, err := t.readMask(c) // which says what is missing
 				return err
 			}
 			done := t.busy("verifying " + files[1])
 			r, err := passes.Verify(c.Context, original, candidate, mk, o)
+			if err == nil && bisects {
+				err = bisect(c.Context, r, original, candidate, mk, o)
+			}
 			done()
 			if err != nil {
 				return about(err, files[0], maskName)
@@ -173,6 +182,9 @@ func showVerified(w io.Writer, r *verify.Report) {
 	}
 	for _, text := range r.Assumed {
 		fmt.Fprintf(w, "  assumed: %s\n", text)
+	}
+	if r.Bisected != nil {
+		showBisected(w, r.Bisected)
 	}
 }
 
