@@ -50,7 +50,9 @@ func Verify(ctx context.Context, original, candidate *onnxir.Model, mk *mask.Mas
 	}
 	if made == "fused" {
 		same := slices.EqualFunc(original.Graph.Outputs, candidate.Graph.Outputs, func(a, b *onnxir.Value) bool { return a.Name == b.Name })
-		return verifyFused(ctx, original, candidate, FuseOptions{KeepOutputs: same}, removed, o)
+		how := bestIn(candidate)
+		how.KeepOutputs = same && how.Best == 0
+		return verifyFused(ctx, original, candidate, how, removed, o)
 	}
 	if removed == nil {
 		for _, n := range facts.Count() {
@@ -59,6 +61,17 @@ func Verify(ctx context.Context, original, candidate *onnxir.Model, mk *mask.Mas
 	}
 	s := statementOf(facts, removed, original)
 	return s.judge(ctx, original, candidate, o)
+}
+
+// verifying says how verification goes about it.
+func (o *Options) verifying(inputs []analyze.Input) (verify.Options, error) {
+	vo := verify.Options{Mode: o.Verify, Version: Version, Engines: o.Engines}
+	if o.Samples == nil {
+		return vo, nil
+	}
+	var err error
+	vo.Samples, err = o.Samples(inputs)
+	return vo, err
 }
 
 // statement is what is claimed of an original model, and what it takes to
@@ -103,12 +116,9 @@ func (s *statement) judge(ctx context.Context, original, candidate *onnxir.Model
 			claims = append(claims, claim(other, s.removed))
 		}
 	}
-	vo := verify.Options{Mode: o.Verify, Version: Version, Engines: o.Engines}
-	if o.Samples != nil {
-		var err error
-		if vo.Samples, err = o.Samples(s.inputs); err != nil {
-			return nil, err
-		}
+	vo, err := o.verifying(s.inputs)
+	if err != nil {
+		return nil, err
 	}
 	report, err := verify.Check(ctx, original, candidate, claims, vo)
 	if err != nil {

@@ -21,6 +21,11 @@ type FuseOptions struct {
 	// Anchors, if not nil, is how a model that hands out what its head gives is to be
 	// decoded.
 	Anchors *anchors.Table
+	// Best, if not 0, is how many rows are decoded at most: those with the best scores,
+	// in that order. Background is the class that does not count for that, -1 for none;
+	// nil where biases are to say it.
+	Best       int
+	Background *int
 }
 
 // FuseReport is what fusing did, as `fuse --report` writes it.
@@ -35,6 +40,7 @@ type FuseReport struct {
 	Before  TailSize       `json:"before"`
 	After   TailSize       `json:"after"`
 	Dropped []string       `json:"dropped_outputs"` // that held nothing decoded
+	Best    *FuseBest      `json:"decode_after_topk,omitempty"`
 	Verify  verify.Summary `json:"verify"`
 }
 
@@ -43,6 +49,12 @@ type FuseOutput struct {
 	Name  string         `json:"name"`
 	Parts []rewrite.Part `json:"parts"`
 	Shape []int          `json:"shape"`
+}
+
+// FuseBest is how rows are chosen before they are decoded.
+type FuseBest struct {
+	K          int `json:"k"`
+	Background int `json:"background"` // -1: none
 }
 
 // TailSize is what stands between head convolutions and rows.
@@ -85,10 +97,20 @@ func Fuse(ctx context.Context, in *onnxir.Model, how FuseOptions, o Options) (*F
 	r.Report.Before = plan.before()
 	fusion := plan.fusion(r.Report.Before)
 	heads := headValues(plan.decode)
+	if fusion.Best, err = plan.best(); err != nil {
+		return nil, err
+	}
+	if b := fusion.Best; b != nil {
+		r.Report.Best = &FuseBest{b.K, b.Background}
+		stampBest(model, b)
+	}
 	for _, out := range fusion.Outputs {
-		shape := []int{plan.d.Tail.Shapes[heads[0]].Shape[0], plan.rows(), 0}
+		shape := []int{plan.d.Tail.Shapes[heads[0]].Shape[0], plan.handedOut(), 0}
 		for _, p := range out.Parts {
 			shape[2] += plan.columns(p)
+		}
+		if out.Parts[0] == rewrite.Rows {
+			shape = shape[:2]
 		}
 		r.Report.Outputs = append(r.Report.Outputs, FuseOutput{out.Name, out.Parts, shape})
 	}
@@ -163,25 +185,41 @@ func tailSize(g *onnxir.Graph, from, to []*onnxir.Value) TailSize {
 
 // check judges the file as written.
 func (r *FuseResult) check(ctx context.Context, candidate *onnxir.Model) (*verify.Report, error) {
-	if r.plan.how.Anchors != nil {
-		return r.attached(ctx, candidate)
+	if r.plan.how.Anchors == nil {
+		return verifyFused(ctx, r.original, candidate, r.plan.how, nil, r.options)
 	}
-	return verifyFused(ctx, r.original, candidate, r.plan.how, nil, r.options)
+	if r.plan.how.Best > 0 {
+		return chosen(ctx, []*fusePlan{r.plan}, candidate, r.options, func(all *onnxir.Model) (*verify.Report, error) { return r.attached(ctx, all) })
+	}
+	return r.attached(ctx, candidate)
 }
 
 // verifyFused judges whether candidate is original with its decoding written anew,
 // and without the anchors that are removed.
 func verifyFused(ctx context.Context, original, candidate *onnxir.Model, how FuseOptions, removed [][]bool, o Options) (*verify.Report, error) {
-	claims, skipped, err := fusedClaims(ctx, original, how, removed, o)
+	plans, claims, skipped, err := fusedClaims(ctx, original, how, removed, o)
 	if err != nil {
 		return nil, err
 	}
-	report, err := verify.Check(ctx, original, candidate, claims, verify.Options{Mode: o.Verify, Version: Version, Engines: o.Engines})
-	if err != nil {
-		return nil, err
+	check := func(candidate *onnxir.Model) (*verify.Report, error) {
+		vo, err := o.verifying(plans[0].d.Inputs)
+		if err != nil {
+			return nil, err
+		}
+		report, err := verify.Check(ctx, original, candidate, claims, vo)
+		if err != nil {
+			return nil, err
+		}
+		report.Skipped = append(report.Skipped, skipped...)
+		return report, nil
 	}
-	report.Skipped = append(report.Skipped, skipped...)
-	return report, nil
+	if how.Best > 0 && removed != nil {
+		return nil, cannotFuse("verify it against the pruned model that it was fused from", "anchors went and rows are chosen")
+	}
+	if how.Best > 0 {
+		return chosen(ctx, plans, candidate, o, check)
+	}
+	return check(candidate)
 }
 
 // planFor plans the fusion of a model.
@@ -237,7 +275,7 @@ func (p *fusePlan) columns(part rewrite.Part) int {
 	switch part {
 	case rewrite.Boxes:
 		return 4
-	case rewrite.Objectness:
+	case rewrite.Objectness, rewrite.Rows:
 		return 1
 	}
 	return len(p.decode.Scores.Classes)

@@ -153,19 +153,27 @@ func (p *fusePlan) oneEach() {
 	for _, part := range p.parts {
 		p.outputs = append(p.outputs, rewrite.FusedOutput{Name: string(part), Parts: []rewrite.Part{part}, Type: p.declared(p.columns(part))})
 	}
+	if p.how.Best > 0 {
+		t := p.declared(1)
+		t.DType, t.Shape = onnxir.Int64, t.Shape[:2]
+		p.outputs = append(p.outputs, rewrite.FusedOutput{Name: string(rewrite.Rows), Parts: []rewrite.Part{rewrite.Rows}, Type: t})
+	}
 }
 
 // declared is the type of rows with so many columns.
 func (p *fusePlan) declared(columns int) *onnxir.Type {
 	x := p.d.Tail.Shapes[p.decode.Levels[0].Taken[0]]
-	t := &onnxir.Type{DType: x.DType, Shape: []onnxir.Dim{{Size: int64(x.Shape[0])}, {Size: int64(p.rows())}, {Size: int64(columns)}}}
+	t := &onnxir.Type{DType: x.DType, Shape: []onnxir.Dim{{Size: int64(x.Shape[0])}, {Size: int64(p.handedOut())}, {Size: int64(columns)}}}
 	if p.d.Symbolic {
 		t.Shape[0] = onnxir.Dim{Size: -1}
 		if symbolicGrid(p.d) {
 			t.Shape[1] = onnxir.Dim{Size: -1}
 		}
 		if o := p.where[rewrite.Boxes].output; o != nil && o.Value.Type != nil && len(o.Value.Type.Shape) == 3 {
-			t.Shape[0], t.Shape[1] = o.Value.Type.Shape[0], o.Value.Type.Shape[1]
+			t.Shape[0] = o.Value.Type.Shape[0]
+			if p.how.Best == 0 {
+				t.Shape[1] = o.Value.Type.Shape[1]
+			}
 		}
 	}
 	return t
@@ -184,6 +192,9 @@ func (p *fusePlan) fusion(before TailSize) rewrite.Fusion {
 	if p.how.Anchors != nil { // nothing was decoded: of tables as they stand beside rows
 		limit = rewrite.TailCost{Nodes: math.MaxInt, Bytes: max(large+1, p.rows()*16)}
 	}
+	if p.how.Best > 0 { // it is another function
+		limit.Nodes = math.MaxInt
+	}
 	bytes := limit.Bytes
 	if bytes > large {
 		bytes /= 10
@@ -192,9 +203,10 @@ func (p *fusePlan) fusion(before TailSize) rewrite.Fusion {
 }
 
 // fusedClaims says what fusing did, at the shapes of the analysis, and where those are
-// symbolic at others as well. removed, if not nil, are the anchors that went before.
-func fusedClaims(ctx context.Context, original *onnxir.Model, how FuseOptions, removed [][]bool, o Options) ([]verify.Claim, []string, error) {
+// symbolic at others as well, with the plans of each. removed, if not nil, are the anchors that went before.
+func fusedClaims(ctx context.Context, original *onnxir.Model, how FuseOptions, removed [][]bool, o Options) ([]*fusePlan, []verify.Claim, []string, error) {
 	again := o.Analyze
+	var plans []*fusePlan
 	var claims []verify.Claim
 	var skipped []string
 	var inputs []analyze.Input
@@ -207,7 +219,7 @@ func fusedClaims(ctx context.Context, original *onnxir.Model, how FuseOptions, r
 		}
 		if err != nil {
 			if ctx.Err() != nil || len(claims) == 0 {
-				return nil, nil, err
+				return nil, nil, nil, err
 			}
 			skipped = append(skipped, fmt.Sprintf("%s: %v", shapesText(inputs, list[0]), err))
 			continue
@@ -216,9 +228,10 @@ func fusedClaims(ctx context.Context, original *onnxir.Model, how FuseOptions, r
 			inputs = d.Inputs
 			list = append(list, otherShapes(inputs))
 		}
+		plans = append(plans, p)
 		claims = append(claims, p.claim(removed))
 	}
-	return claims, skipped, nil
+	return plans, claims, skipped, nil
 }
 
 func (p *fusePlan) claim(removed [][]bool) verify.Claim {
@@ -239,6 +252,9 @@ func (p *fusePlan) claim(removed [][]bool) verify.Claim {
 	}
 	for _, out := range p.outputs {
 		at := 0
+		if out.Parts[0] == rewrite.Rows {
+			continue // judged by chosen
+		}
 		for _, part := range out.Parts {
 			w := p.where[part]
 			o := verify.OutputClaim{Name: w.output.Value.Name, As: out.Name, Whole: true, Bounded: part == rewrite.Boxes,

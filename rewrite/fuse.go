@@ -35,6 +35,8 @@ type Fusion struct {
 	Limit      TailCost
 	// Symbolic says that heights and widths of grids follow the input's.
 	Symbolic bool
+	// Best, if not nil, says which rows are decoded.
+	Best *Best
 	// Scaled says that the scales of Decode are to be applied: nothing in the graph does.
 	Scaled bool
 }
@@ -106,6 +108,9 @@ func Fuse(m *onnxir.Model, o Fusion) (*Fused, error) {
 	if err := f.write(tables); err != nil {
 		return nil, err
 	}
+	if err := f.g.Sort(); err != nil {
+		return nil, err
+	}
 	sweep(f.g, before)
 	for old, list := range f.reordered {
 		for _, v := range list {
@@ -139,6 +144,9 @@ type fuser struct {
 	done  *Fused
 	parts map[Part]*onnxir.Value // [N, rows, columns], or [N, columns, rows] where anchors come first
 	last  bool                   // scores are still to go through a sigmoid
+	// chosen are the rows that are decoded, [N, K]; nil where that is all of them, and
+	// as long as they are not chosen.
+	chosen *onnxir.Value
 	// reordered are the weights and biases that took the place of others, by channels.
 	reordered map[*onnxir.Value]map[string]*onnxir.Value
 	shapes    map[int]*onnxir.Value // of levels' maps
@@ -153,12 +161,20 @@ type fuser struct {
 // written counts nodes of the tail.
 func (f *fuser) written() int { return len(f.g.Nodes) - f.first }
 
-// axis is that of columns, of rows [N, ...].
+// axis is that of columns, of rows [N, ...]: the last of rows that were chosen.
 func (f *fuser) axis() int64 {
-	if f.AnchorFirst {
+	if f.AnchorFirst && f.chosen == nil {
 		return 1
 	}
 	return 2
+}
+
+// tableAxis is that of columns, of tables.
+func (f *fuser) tableAxis() int64 {
+	if f.AnchorFirst {
+		return 0
+	}
+	return 1
 }
 
 // node writes a node with one output.
@@ -202,9 +218,13 @@ func (f *fuser) numbers(name string, x []float64, shape ...int64) *onnxir.Value 
 	return f.constants[key]
 }
 
-// columns writes a constant of one number a column.
+// columns writes a constant of one number a column, of rows.
 func (f *fuser) columns(name string, x ...float64) *onnxir.Value {
-	if f.AnchorFirst {
+	return f.alongColumns(name, f.axis() == 1, x)
+}
+
+func (f *fuser) alongColumns(name string, first bool, x []float64) *onnxir.Value {
+	if first {
 		return f.numbers(name, x, int64(len(x)), 1)
 	}
 	return f.numbers(name, x, int64(len(x)))
@@ -276,7 +296,7 @@ func (f *fuser) arranged(out FusedOutput) (*onnxir.Value, error) {
 		v = f.node("Concat", "side.by.side", values, onnxir.IntAttr("axis", f.axis()))
 	}
 	switch {
-	case f.AnchorFirst:
+	case f.axis() == 1:
 		v = f.node("Transpose", string(out.Parts[0])+".rows", []*onnxir.Value{v}, onnxir.IntsAttr("perm", 0, 2, 1))
 		if f.last && out.Parts[0] == Scores {
 			v = f.node("Sigmoid", "classes.sigmoid", []*onnxir.Value{v})

@@ -43,9 +43,15 @@ func (f *fuser) tail() (*tables, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, role := range order {
-		if err := f.parted(role, groups[role]); err != nil {
+	if f.Best != nil {
+		if err := f.best(groups, order); err != nil {
 			return nil, err
+		}
+	} else {
+		for _, role := range order {
+			if err := f.parted(role, groups[role]); err != nil {
+				return nil, err
+			}
 		}
 	}
 	f.boxes(pairs)

@@ -152,9 +152,9 @@ func (f *fuser) formed(k *form) []*onnxir.Value {
 	all, sizes := f.joined(k)
 	if k.corners != nil && k.corners.scale[0] != 1 {
 		s := k.corners.scale
-		all = f.node("Mul", "corners", []*onnxir.Value{all, f.columns("image", s[0], s[1], s[0], s[1])})
+		all = f.node("Mul", "corners", []*onnxir.Value{all, f.alongColumns("image", f.AnchorFirst, []float64{s[0], s[1], s[0], s[1]})})
 	}
-	parts := f.split("tables", all, f.axis()-1, sizes)
+	parts := f.split("tables", all, f.tableAxis(), sizes)
 	if k.corners != nil {
 		c := *k.corners
 		c.fuser = f
@@ -163,7 +163,7 @@ func (f *fuser) formed(k *form) []*onnxir.Value {
 	if k.times != nil {
 		by := f.numbers("gains", k.times[:1])
 		if k.times[0] != k.times[1] {
-			by = f.columns("gains", k.times...)
+			by = f.alongColumns("gains", f.AnchorFirst, k.times)
 		}
 		parts = append(parts, f.node("Mul", "centre.gains", []*onnxir.Value{parts[len(parts)-1], by}))
 	}
@@ -213,7 +213,7 @@ func (f *fuser) joined(k *form) (*onnxir.Value, []int64) {
 	if len(list) == 1 {
 		return list[0], sizes
 	}
-	return f.node("Concat", "tables.rows", list, onnxir.IntAttr("axis", 2-f.axis())), sizes
+	return f.node("Concat", "tables.rows", list, onnxir.IntAttr("axis", 1-f.tableAxis())), sizes
 }
 
 // narrow says which pairs have two equal columns on all levels, where all of these

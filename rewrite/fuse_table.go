@@ -101,7 +101,7 @@ func (f *fuser) write(t *tables) error {
 		return err
 	}
 	for i, v := range f.formed(form) {
-		f.settle(rest[i], v)
+		f.settle(rest[i], f.pickedTable(v))
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"anchorc/anchors"
 	"anchorc/passes"
+	"anchorc/rewrite"
 )
 
 func (t *tool) fuse() *cli.Command {
@@ -22,6 +23,8 @@ func (t *tool) fuse() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "keep-outputs", Usage: "keep the names of outputs and what stands in each, in place of boxes, scores and objectness", DisableDefaultText: true},
 			&cli.StringFlag{Name: "anchors", Usage: "`FILE` of anchors (anchorc/anchors/1) that says how a model is decoded that ends at its heads; - for standard input"},
+			&cli.IntFlag{Name: "decode-after-topk", Usage: "decode no more than the `K` rows with the best scores, in that order, and hand out which these are", DefaultText: "all rows"},
+			&cli.IntFlag{Name: "background", Usage: "the `CLASS` that does not count among scores of --decode-after-topk, -1 for none", DefaultText: "by the biases of a softmax"},
 		}, writingFlags("`OUT`, the file that the fused model goes to")...),
 		Action: func(c *cli.Context) error {
 			files, err := operands(c, "MODEL")
@@ -33,6 +36,20 @@ func (t *tool) fuse() *cli.Command {
 				return err
 			}
 			how := passes.FuseOptions{KeepOutputs: c.Bool("keep-outputs")}
+			if c.IsSet("decode-after-topk") {
+				if how.Best = c.Int("decode-after-topk"); how.Best < 1 {
+					return at("--decode-after-topk", usageError(fmt.Sprintf("%d is no number of rows", how.Best)))
+				}
+				if how.KeepOutputs {
+					return usageError("--keep-outputs keeps all rows, and --decode-after-topk does not; leave one")
+				}
+			}
+			if c.IsSet("background") {
+				class := c.Int("background")
+				if how.Background = &class; how.Best == 0 {
+					return at("--background", usageError("it is for --decode-after-topk"))
+				}
+			}
 			if name := c.String("anchors"); name != "" {
 				if how.KeepOutputs {
 					return usageError("--keep-outputs keeps what --anchors replaces; leave one")
@@ -112,7 +129,17 @@ func showFused(w io.Writer, r *passes.FuseReport) {
 	t.row("bytes of tables", r.Before.TableBytes, r.After.TableBytes)
 	t.write(w, "  ")
 	for _, o := range r.Outputs {
-		fmt.Fprintf(w, "  output %s: %s, rows count %s\n", o.Name, joined(o.Shape, " x "), strings.Join(r.Order, ", "))
+		order := "rows count " + strings.Join(r.Order, ", ")
+		if r.Best != nil {
+			order = "the best rows first"
+			if o.Name == string(rewrite.Rows) {
+				order = "which these are, of rows that count " + strings.Join(r.Order, ", ")
+			}
+		}
+		fmt.Fprintf(w, "  output %s: %s, %s\n", o.Name, joined(o.Shape, " x "), order)
+	}
+	if r.Best != nil && r.Best.Background >= 0 {
+		fmt.Fprintf(w, "  rows are chosen by all classes but %d, the background\n", r.Best.Background)
 	}
 	for _, name := range r.Dropped {
 		fmt.Fprintf(w, "  output %s is not handed out any more\n", name)
