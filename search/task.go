@@ -48,8 +48,8 @@ type Result struct {
 	HeldOut  []Point
 	Reported int
 	Anchors  []Contribution
-	Masks    int // that were evaluated
-	Ended    error
+	Masks    int   // that were evaluated
+	Ended    error // what ended it early; nil where it came to its end
 }
 
 // TaskError says what of a task has no meaning.
@@ -104,6 +104,9 @@ func (t Task) Run(ctx context.Context, h *Head, set *cocoeval.Dataset, candidate
 	}
 	if err = spent(err); err != nil && ctx.Err() == nil {
 		return nil, err
+	}
+	if err == nil && w.spent {
+		err = Spent{}
 	}
 	r := &Result{Baseline: base, Front: f.Points(), Masks: w.Masks(), Ended: err}
 	var masks []Set
@@ -172,6 +175,16 @@ func (t Task) goal(e *Evaluator) (*Goal, error) {
 		return t.MinAP <= 0 || p.AP >= t.MinAP
 	}
 	return g, nil
+}
+
+// Masks is how many masks the search will evaluate at most; 0 where nobody knows.
+func (t Task) Masks(h *Head) int {
+	n := h.Count()
+	all := t.Strategy == "exhaustive" && n <= maxExhaustive || t.Strategy == "best" && n <= cheap
+	if all && (t.Budget == 0 || t.Budget >= 1<<n) {
+		return 1<<n - 1
+	}
+	return t.Budget
 }
 
 // split deals images out by their ids, always the same.

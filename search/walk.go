@@ -20,6 +20,7 @@ type Walk struct {
 	Watch func(masks int)
 
 	points map[Set]*Point
+	spent  bool // masks were asked for that the budget had no room for
 }
 
 // Spent says that the budget is used up.
@@ -60,7 +61,7 @@ func (w *Walk) all(ctx context.Context, masks []Set) ([]*Point, error) {
 	}
 	var err error
 	if room := w.Budget - len(w.points); w.Budget > 0 && len(fresh) > room {
-		fresh, err = fresh[:max(room, 0)], Spent{}
+		fresh, err, w.spent = fresh[:max(room, 0)], Spent{}, true
 	}
 	points := make([]*Point, len(fresh))
 	var next atomic.Int64

@@ -107,7 +107,11 @@ func (r *Report) Save(folder, model string, overwrite bool) error {
 			return err
 		}
 	}
-	return os.Rename(ready, folder)
+	err = os.Rename(ready, folder)
+	if err != nil && taken {
+		err = errors.Join(err, os.Rename(filepath.Join(temporary, "before"), folder))
+	}
+	return err
 }
 
 func writeJSON(path string, v any) error {

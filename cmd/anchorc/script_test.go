@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
+	"image"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +31,9 @@ func TestMain(m *testing.M) {
 //	exits STATUS COMMAND ARG...
 //
 // which runs a command, wants that exit status, and with any but 0 exactly one line
-// on standard error.
+// on standard error; and one that draws images:
+//
+//	picture FILE.png...
 func TestScripts(t *testing.T) {
 	models := modelsFolder()
 	library, _ := engine.FindLibrary(t.Context())
@@ -55,7 +60,7 @@ func TestScripts(t *testing.T) {
 			}
 			return false, errors.New("there is no such condition")
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "picture": picture},
 	})
 }
 
@@ -96,5 +101,19 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if want != 0 && (strings.Count(said, "\n") != 1 || !strings.HasSuffix(said, "\n")) {
 		ts.Fatalf("not one line on standard error: %q", said)
+	}
+}
+
+// picture draws an image of 64 x 48 pixels, the same into each file.
+func picture(ts *testscript.TestScript, neg bool, args []string) {
+	drawn := image.NewGray(image.Rect(0, 0, 64, 48))
+	for i := range drawn.Pix {
+		drawn.Pix[i] = uint8(i * i / 7)
+	}
+	var file bytes.Buffer
+	ts.Check(png.Encode(&file, drawn))
+	for _, path := range args {
+		ts.Check(os.MkdirAll(filepath.Dir(ts.MkAbs(path)), 0o777))
+		ts.Check(os.WriteFile(ts.MkAbs(path), file.Bytes(), 0o666))
 	}
 }

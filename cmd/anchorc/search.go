@@ -14,13 +14,10 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"anchorc/analyze"
-	"anchorc/cocoeval"
-	"anchorc/engine"
+	"anchorc/anchors"
 	"anchorc/mask"
 	"anchorc/passes"
-	"anchorc/preprocess"
 	"anchorc/search"
-	"anchorc/verify"
 )
 
 func (t *tool) search() *cli.Command {
@@ -35,6 +32,7 @@ func (t *tool) search() *cli.Command {
 			&cli.StringFlag{Name: "annotations", Usage: "what is true of them: `PATH` of COCO's JSON, of a folder of VOC's XML, or of YOLO's text files"},
 			&cli.StringFlag{Name: "reference", Usage: "`self`: without annotations, what the unpruned detector finds is taken for true"},
 			&cli.StringFlag{Name: "candidates", Usage: "`FILE` of rows that something else computed, in place of running the model"},
+			&cli.StringFlag{Name: "anchors", Usage: "`FILE` of anchors (anchorc/anchors/1) that says how a model is decoded that does not do it itself"},
 			&cli.StringFlag{Name: "strategy", Value: "best", Usage: "`best`, paper, exhaustive, layerwise or shared"},
 			&cli.StringFlag{Name: "objective", Value: "AP", Usage: "what is to stay high: `AP`, AP50 or AR100"},
 			&cli.StringFlag{Name: "cost", Value: "macs", Usage: "what is to go down: `macs` of the head, or boxes"},
@@ -84,6 +82,17 @@ func (t *tool) searchFile(c *cli.Context, path string) error {
 		return err
 	}
 	defer m.Close()
+	var table *anchors.Table
+	if name := c.String("anchors"); name != "" {
+		if table, err = t.readAnchors(name); err != nil {
+			return at(name, err)
+		}
+		if o.AnchorsPerLevel == nil {
+			for _, l := range table.Levels {
+				o.AnchorsPerLevel = append(o.AnchorsPerLevel, len(l.Anchors))
+			}
+		}
+	}
 	d, err := analyze.Analyze(c.Context, m, o)
 	if err != nil {
 		return about(err, path, "")
@@ -109,7 +118,14 @@ func (t *tool) searchFile(c *cli.Context, path string) error {
 	}
 	head := search.HeadOf(d)
 	rules := search.Rules{IoU: c.Float64("iou"), Score: c.Float64("score-threshold"), Max: c.Int("max-detections")}
-	set, candidates, reference, err := t.material(c, d, head, rules)
+	rows := func() (*search.Reader, error) {
+		r, err := rowsOf(c.Context, m, d, o, table, search.Background(c.String("background")))
+		if errors.As(err, new(*passes.WrongAnchors)) {
+			return nil, at(c.String("anchors"), err)
+		}
+		return r, at(path, err)
+	}
+	measured, err := t.material(c, rows, head, rules)
 	if err != nil {
 		return err
 	}
@@ -120,8 +136,8 @@ func (t *tool) searchFile(c *cli.Context, path string) error {
 		defer stop()
 	}
 	progress := t.counting("searching")
-	task.Watch = progress.masks(task.Budget)
-	r, err := task.Run(ctx, head, set, candidates, rules)
+	task.Watch = progress.masks(task.Masks(head))
+	r, err := task.Run(ctx, head, measured.set, measured.candidates, rules)
 	progress.done()
 	var bad *search.TaskError
 	switch {
@@ -135,14 +151,17 @@ func (t *tool) searchFile(c *cli.Context, path string) error {
 		return at(path, err)
 	}
 	report := r.Report(head, map[string]any{
-		"anchorc": passes.Version, "model": "sha256:" + sum, "reference": reference, "images": len(set.Images), "strategy": task.Strategy, "objective": task.Objective, "cost": task.Cost,
+		"anchorc": passes.Version, "model": "sha256:" + sum, "reference": measured.reference, "images": len(measured.set.Images), "strategy": task.Strategy, "objective": task.Objective, "cost": task.Cost,
 		"min_ap": task.MinAP, "floors": task.Floors, "same_count": task.SameCount, "max_per_level": task.MaxPerLevel, "holdout": task.Holdout,
 		"iou": rules.IoU, "score_threshold": rules.Score, "max_detections": rules.Max, "masks": r.Masks, "complete": r.Ended == nil,
 	})
 	if err := report.Save(out, d.Head.Fingerprint, c.Bool("force")); err != nil {
 		return at(out, err)
 	}
-	showSearched(t.stdout, report, r, reference, out)
+	showSearched(t.stdout, report, r, measured.reference, out)
+	if r.Ended != nil && !errors.Is(r.Ended, context.Canceled) {
+		fmt.Fprintf(t.stdout, "the budget was spent before the search came to its end\n")
+	}
 	if errors.Is(r.Ended, context.Canceled) {
 		return &verdictError{statusInterrupted, "interrupted; " + out + " has what was found until then"}
 	}
@@ -181,149 +200,6 @@ func taskOf(c *cli.Context) (search.Task, time.Duration, error) {
 		return t, 0, at("--budget", usageError(fmt.Sprintf("%q is no budget; write it like 2000masks or 10m", budget)))
 	}
 	return t, limit, nil
-}
-
-// material gives what masks are measured on: truths and candidates, and what the
-// truths are.
-func (t *tool) material(c *cli.Context, d *analyze.Detector, head *search.Head, rules search.Rules) (*cocoeval.Dataset, []search.Candidates, string, error) {
-	images, annotations, given := c.String("images"), c.String("annotations"), c.String("candidates")
-	self := c.String("reference") == "self"
-	switch {
-	case c.IsSet("reference") && !self:
-		return nil, nil, "", at("--reference", usageError("it is self, or left out"))
-	case self == (annotations != ""):
-		return nil, nil, "", usageError("what is true of the images? give either --annotations PATH or --reference self")
-	case (given == "") == (images == "") && given != "":
-		return nil, nil, "", usageError("both --images and --candidates are given; leave one")
-	case given == "" && images == "":
-		return nil, nil, "", usageError("what is measured on? give --images DIR, or --candidates FILE")
-	}
-	var paths []string
-	var err error
-	if images != "" {
-		if paths, err = preprocess.Images(images); err != nil {
-			return nil, nil, "", at(images, err)
-		}
-		if len(paths) == 0 {
-			return nil, nil, "", at(images, usageError("the folder holds no images (png, jpeg, webp, bmp, gif)"))
-		}
-	}
-	var set *cocoeval.Dataset
-	if !self {
-		if set, err = search.Annotations(annotations, paths); err != nil {
-			return nil, nil, "", at(annotations, err)
-		}
-		if len(set.Images) == 0 {
-			return nil, nil, "", at(annotations, usageError("no image is annotated"))
-		}
-	}
-	var candidates []search.Candidates
-	if given != "" {
-		if candidates, err = readFile(given, func(r io.Reader) ([]search.Candidates, error) { return search.ReadCandidates(r, head.Count()) }); err != nil {
-			return nil, nil, "", err
-		}
-		if self {
-			set = plainSet(candidates)
-		}
-	} else {
-		if set, candidates, err = t.detect(c, d, set, paths, rules); err != nil {
-			return nil, nil, "", err
-		}
-	}
-	if !self {
-		return set, candidates, annotations, nil
-	}
-	e, err := search.NewEvaluator(head, set, candidates, rules)
-	if err != nil {
-		return nil, nil, "", err
-	}
-	const sure = 0.3
-	for _, x := range e.Detections(sure) {
-		set.Truths = append(set.Truths, cocoeval.Truth{Image: x.Image, Category: x.Category, Box: x.Box, Area: x.Box.Area()})
-	}
-	if len(set.Truths) == 0 {
-		return nil, nil, "", usageError(fmt.Sprintf("the unpruned detector finds nothing above %v to compare with", sure))
-	}
-	return set, candidates, "self", nil
-}
-
-// plainSet is the images and classes of candidates, without truths.
-func plainSet(candidates []search.Candidates) *cocoeval.Dataset {
-	set := &cocoeval.Dataset{}
-	most := -1
-	for _, c := range candidates {
-		set.Images = append(set.Images, cocoeval.Image{ID: c.Image})
-		for _, r := range c.Rows {
-			most = max(most, r.Class)
-		}
-	}
-	for i := range most + 1 {
-		set.Categories = append(set.Categories, cocoeval.Category{ID: int64(i), Name: fmt.Sprint("class ", i)})
-	}
-	return set
-}
-
-// detect runs the model over the images that are annotated, or all of them.
-func (t *tool) detect(c *cli.Context, d *analyze.Detector, set *cocoeval.Dataset, paths []string, rules search.Rules) (*cocoeval.Dataset, []search.Candidates, error) {
-	r, err := search.NewReader(d, search.Background(c.String("background")))
-	if err != nil {
-		return nil, nil, err
-	}
-	spec, err := t.preprocessing(c)
-	if err != nil {
-		return nil, nil, err
-	}
-	var pictures []search.Picture
-	if set == nil {
-		set = &cocoeval.Dataset{}
-		for i := range r.Classes() {
-			set.Categories = append(set.Categories, cocoeval.Category{ID: int64(i), Name: fmt.Sprint("class ", i)})
-		}
-		for i, path := range paths {
-			set.Images = append(set.Images, cocoeval.Image{ID: int64(i + 1), File: filepath.Base(path)})
-		}
-	}
-	if r.Classes() != len(set.Categories) {
-		return nil, nil, usageError(fmt.Sprintf("the model tells %d classes apart, and the annotations %d; class k must be the k-th category by id (--background says which column is none)", r.Classes(), len(set.Categories)))
-	}
-	byName := map[string]string{}
-	for _, path := range paths {
-		byName[filepath.Base(path)] = path
-	}
-	missing := 0
-	var there []cocoeval.Image
-	for _, image := range set.Images {
-		path, ok := byName[filepath.Base(image.File)]
-		if !ok {
-			missing++
-			continue
-		}
-		there = append(there, image)
-		pictures = append(pictures, search.Picture{ID: image.ID, Path: path})
-	}
-	if len(there) == 0 {
-		return nil, nil, usageError("none of the annotated images is in the folder")
-	}
-	if missing > 0 {
-		fmt.Fprintf(t.stderr, "warning: %d of %d annotated images are not in the folder, and are left out\n", missing, len(set.Images))
-	}
-	set.Images = there
-	var runs verify.Engine
-	asked := c.StringSlice("engine")
-	switch {
-	case len(asked) == 1 && asked[0] == "interp":
-		runs = verify.Interpreter(passes.Version)
-	case len(asked) == 0 || len(asked) == 1 && asked[0] == "onnxruntime":
-		if runs, err = engine.ONNXRuntime(c.Context, c.String("onnxruntime")); err != nil {
-			return nil, nil, fmt.Errorf("images are run in ONNX Runtime: %w; --engine interp does without", err)
-		}
-	default:
-		return nil, nil, at("--engine", usageError("one engine runs the images: onnxruntime or interp"))
-	}
-	progress := t.counting("detecting")
-	candidates, err := search.Detect(c.Context, runs, r, pictures, spec, rules.Score, progress.of(len(pictures), "images"))
-	progress.done()
-	return set, candidates, err
 }
 
 // showSearched says in ten lines what was found.

@@ -61,11 +61,11 @@ func (p *progress) of(total int, unit string) func(int) {
 	}
 }
 
-// masks counts masks, towards a budget where there is one: else nobody knows how
-// many there will be.
-func (p *progress) masks(budget int) func(int) {
-	if budget > 0 {
-		return p.of(budget, "masks")
+// masks counts masks, towards as many as there will be at most; 0 where nobody
+// knows.
+func (p *progress) masks(most int) func(int) {
+	if most > 0 {
+		return p.of(most, "masks")
 	}
 	return func(n int) { p.count.Store(fmt.Sprintf(": %d masks", n)) }
 }
