@@ -34,7 +34,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	t := &tool{stdin, bufio.NewWriter(stdout), stderr}
 	app := t.app()
-	args, err := flagsFirst(app.Commands, args)
+	args, completing := asked(args)
+	var err error
+	if !completing {
+		args, err = flagsFirst(app.Commands, args)
+	}
 	if err == nil {
 		err = app.RunContext(ctx, append([]string{app.Name}, args...))
 	}
@@ -59,6 +63,7 @@ func (t *tool) app() *cli.App {
 		Writer:    t.stdout,
 		ErrWriter: t.stderr,
 
+		EnableBashCompletion:      true,
 		CustomAppHelpTemplate:     cli.AppHelpTemplate + statusHelp,
 		DisableSliceFlagSeparator: true, // a comma may be part of an input's name
 
@@ -85,6 +90,7 @@ func (t *tool) app() *cli.App {
 			t.diff(),
 			t.dump(),
 			t.demo(),
+			t.completion(),
 			t.version(),
 			t.help(),
 		},
@@ -118,7 +124,7 @@ func (t *tool) version() *cli.Command {
 }
 
 func (t *tool) help() *cli.Command {
-	return &cli.Command{
+	return startsWith(&cli.Command{
 		Name:      "help",
 		Usage:     "say how to use a command",
 		ArgsUsage: "[COMMAND]",
@@ -132,5 +138,5 @@ func (t *tool) help() *cli.Command {
 			}
 			return cli.ShowCommandHelp(c, name)
 		},
-	}
+	}, func(c *cli.Context) []string { return commandNames(c.App.Commands) })
 }

@@ -173,9 +173,13 @@ func usageProblem(c *cli.Context, err error, _ bool) error {
 }
 
 func unknownCommand(commands []*cli.Command, name string) error {
+	return usageError(fmt.Sprintf("unknown command %q; there are %s", name, strings.Join(commandNames(commands), ", ")))
+}
+
+func commandNames(commands []*cli.Command) []string {
 	var names []string
 	for _, c := range commands {
 		names = append(names, c.Name)
 	}
-	return usageError(fmt.Sprintf("unknown command %q; there are %s", name, strings.Join(names, ", ")))
+	return names
 }

@@ -31,7 +31,7 @@ func goldenFlags() []cli.Flag {
 }
 
 func (t *tool) golden() *cli.Command {
-	return &cli.Command{
+	return startsWith(&cli.Command{
 		Name:      "golden",
 		Usage:     "record what a detector answers, for `verify --golden`",
 		ArgsUsage: "record MODEL [--mask MASK] -o DIR",
@@ -48,7 +48,7 @@ func (t *tool) golden() *cli.Command {
 			}
 			return t.record(c, files[1])
 		},
-	}
+	}, func(*cli.Context) []string { return []string{"record"} })
 }
 
 func (t *tool) record(c *cli.Context, path string) error {
