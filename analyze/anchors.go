@@ -231,8 +231,18 @@ func (f *finder) rowsAreCells(cells []uint32, lists map[*group]part) bool {
 
 // joinSpans makes one set of what stands between two places of the same set at
 // one cell: on an axis that holds rows times columns a row is contiguous, so
-// what a decoded box mixes shows which entries are one row.
+// what a decoded box mixes shows which entries are one row, and so do neighbours
+// with a channel in common, such as scores that objectness weights.
 func (f *finder) joinSpans(cells, sets []uint32) {
+	share := map[[2]uint32]bool{}
+	neighbours := func(a, b uint32) bool {
+		is, known := share[[2]uint32{a, b}]
+		if !known {
+			is = f.share(a, b)
+			share[[2]uint32{a, b}] = is
+		}
+		return is
+	}
 	for start := 0; start < len(sets); {
 		end := start + 1
 		for end < len(sets) && cells[end] == cells[start] {
@@ -245,6 +255,9 @@ func (f *finder) joinSpans(cells, sets []uint32) {
 					if sets[j] == sets[i] && sets[i] != 0 {
 						to = j
 					}
+				}
+				if i == to && to+1 < end && neighbours(sets[to], sets[to+1]) {
+					to++
 				}
 			}
 			joined := uint32(0)
@@ -269,7 +282,16 @@ func (f *finder) partsFromMaps() map[*group][]part {
 		}
 		axes := v.otherAxes()
 		gs := f.levelsOf(v)
-		if len(axes) != 2 || len(gs) != 1 {
+		if len(gs) != 1 {
+			continue
+		}
+		if len(axes) == 1 {
+			if met := f.meeting(v.sets[axes[0]]); met != nil {
+				parts[gs[0]] = append(parts[gs[0]], met)
+			}
+			continue
+		}
+		if len(axes) != 2 {
 			continue
 		}
 		// Channel = anchor x columns + column is convention: the axis along
@@ -288,6 +310,33 @@ func (f *finder) partsFromMaps() map[*group][]part {
 		parts[gs[0]] = append(parts[gs[0]], part(v.sets[axis]))
 	}
 	return parts
+}
+
+// meeting lists the sets of a map's channels where each is one of several in which as
+// many channels meet, and no channel is in two: a softmax over the columns of each anchor.
+func (f *finder) meeting(sets []uint32) part {
+	var distinct part
+	times := map[uint32]int{}
+	for _, set := range sets {
+		if times[set]++; times[set] == 1 {
+			distinct = append(distinct, set)
+		}
+	}
+	if len(distinct) < 2 {
+		return nil
+	}
+	for i, set := range distinct {
+		n := len(f.tags.Channels(set))
+		if n < 2 || n != times[set] {
+			return nil
+		}
+		for _, other := range distinct[:i] {
+			if f.share(set, other) {
+				return nil
+			}
+		}
+	}
+	return distinct
 }
 
 // dropUnseen forgets convolutions of which no output keeps cells apart:
@@ -320,6 +369,10 @@ func (f *finder) joinParts(g *group, parts []part) error {
 	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(len(b), len(a)) })
 	anchors := parts[0]
 	for _, p := range parts[1:] {
+		if whole := f.joinColumns(anchors, p); whole != nil {
+			anchors = whole
+			continue
+		}
 		meet := false
 		for _, set := range p {
 			for k := range anchors {
@@ -344,6 +397,32 @@ func (f *finder) joinParts(g *group, parts []part) error {
 	return nil
 }
 
+// joinColumns makes whole anchors of sets that are but columns of them, as where
+// scores were flattened: where each meets one and only one of fewer sets of another
+// place, it is those that are anchors. It returns nil where they are not.
+func (f *finder) joinColumns(columns []uint32, anchors part) []uint32 {
+	if len(anchors) < 2 || len(columns) <= len(anchors) {
+		return nil
+	}
+	whole := slices.Clone(anchors)
+	for _, set := range columns {
+		met := -1
+		for k := range anchors {
+			if f.share(set, anchors[k]) {
+				if met >= 0 {
+					return nil
+				}
+				met = k
+			}
+		}
+		if met < 0 {
+			return nil
+		}
+		whole[met] = f.tags.Union(whole[met], set)
+	}
+	return whole
+}
+
 func (f *finder) compareSets(a, b uint32) int {
 	x, y := f.tags.Channels(a), f.tags.Channels(b)
 	return slices.CompareFunc(x, y, func(p, q interp.Channel) int {
@@ -365,6 +444,7 @@ func (f *finder) share(a, b uint32) bool {
 // and by counting where a map is raw.
 func (f *finder) split() error {
 	var raw []*group
+	f.dropBeside()
 	for i, g := range f.groups {
 		for _, h := range g.heads {
 			h.anchor = make([]int, h.shape[1])
@@ -415,7 +495,7 @@ func (f *finder) assign(g *group) {
 		case mine > 0:
 			h.columns = mine / n
 			f.placeUnread(h, n)
-		case !seen[h] && h.shape[1]%n == 0:
+		case !seen[h] && h.shape[1]%n == 0 && !f.complete(g, seen, h):
 			h.splitEvenly(n)
 		}
 	}
@@ -452,6 +532,21 @@ func (f *finder) placeUnread(h *head, anchors int) {
 func (f *finder) read(h *head, channel int) bool {
 	at := interp.Channel{Seed: h.seed, Index: channel}
 	return slices.ContainsFunc(f.views, func(v *view) bool { return slices.Contains(f.tags.Channels(v.all), at) })
+}
+
+// complete reports whether what outputs show of a level's anchors is all of a
+// detection, so that a map beside it, which no row meets, is of another task and
+// belongs to the cell.
+func (f *finder) complete(g *group, seen map[*head]bool, beside *head) bool {
+	if len(seen) > 1 {
+		return slices.ContainsFunc(f.views, func(v *view) bool {
+			return v.tagged && !v.mixed && len(v.cellAxes) == 1 && slices.Contains(f.levelsOf(v), g)
+		})
+	}
+	for h := range seen {
+		return h.columns >= 5 && beside.shape[1] != 4*len(g.sets)
+	}
+	return false
 }
 
 // splitEvenly counts channels anchor by anchor; a map that the anchors do not

@@ -38,7 +38,7 @@ func (d *Detector) consistent(f *finder) error {
 			switch {
 			case b.Kind == Rows && len(b.Slots) == len(a.Slots):
 				row = apart(a.Slots, b.Slots)
-			case b.Kind == Other && !d.static(b.Value) && len(a.Slots) > 1 && slices.Contains(v.shape, len(a.Slots)):
+			case b.Kind == Other && !d.static(b.Value) && len(v.cellAxes) < 2 && len(a.Slots) > 1 && slices.Contains(v.shape, len(a.Slots)):
 				row = 0
 			}
 			if row >= 0 {

@@ -582,6 +582,9 @@ func (r *restriction) mapRows(ctx context.Context, n *onnxir.Node) (*rows, error
 	if base == nil {
 		return nil, nil
 	}
+	if pair := b.otherChoice(n, base); pair != nil {
+		return r.mapPairs(ctx, n, base, pair)
+	}
 	length := len(base.from)
 	run := func(side func(*rows) []float64, known func(*onnxir.Value) *interp.Value) ([]float64, error) {
 		env := interp.Env{}
@@ -658,4 +661,63 @@ func (r *restriction) mapRows(ctx context.Context, n *onnxir.Node) (*rows, error
 		}
 	}
 	return out, nil
+}
+
+// otherChoice gives operands' numbers of another choice than base's, or nil where
+// there are none or those of several.
+func (b *behind) otherChoice(n *onnxir.Node, base *rows) *rows {
+	var other *rows
+	for _, v := range n.Inputs {
+		p := b.single[v]
+		if p == nil || p.choice == base.choice || len(p.from) == 1 {
+			continue
+		}
+		if other != nil && other.choice != p.choice {
+			return nil
+		}
+		other = p
+	}
+	return other
+}
+
+// mapPairs computes with numbers of two choices, such as a row's times the classes
+// and a class's: any of the one may stand beside any of the other.
+func (r *restriction) mapPairs(ctx context.Context, n *onnxir.Node, a, c *rows) (*rows, error) {
+	const most = 1 << 24 // pairs
+	if len(a.from)*len(c.from) > most || len(n.Inputs) != 2 {
+		return nil, nil
+	}
+	b := r.behind
+	side := func(of func(*rows) []float64) ([]float64, error) {
+		env := interp.Env{}
+		for _, v := range n.Inputs {
+			p := b.single[v]
+			if p == nil {
+				return nil, nil
+			}
+			shape := []int{len(p.from), 1}
+			if p.choice == c.choice {
+				shape = []int{1, len(p.from)}
+			}
+			x, err := interp.OfNumbers(r.old[v].DType, shape, of(p))
+			if err != nil {
+				return nil, err
+			}
+			env[v] = x
+		}
+		if err := r.machine.Step(ctx, n, env); err != nil {
+			return nil, err
+		}
+		return env[n.Out(0)].Floats()
+	}
+	from, err := side(func(p *rows) []float64 { return p.from })
+	if err != nil || from == nil {
+		return nil, err
+	}
+	to, err := side(func(p *rows) []float64 { return p.to })
+	if err != nil {
+		return nil, err
+	}
+	b.choices++
+	return &rows{choice: b.choices, from: from, to: to}, nil
 }

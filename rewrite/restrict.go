@@ -177,6 +177,9 @@ func (r *restriction) fates(ctx context.Context, req Request) error {
 			if _, seeded := r.keep[v]; seeded {
 				continue
 			}
+			if !slices.ContainsFunc(tags.Of(env[v]), func(t interp.Tag) bool { return t.Set != 0 }) {
+				continue // none of it is a head's: what is written over, or empty
+			}
 			k, err := keepOf(tags.Of(env[v]), fates, env[v].Shape)
 			if err != nil {
 				return &Error{n, err.Error()}
@@ -441,7 +444,7 @@ func (r *restriction) outputs(ctx context.Context, req Request) error {
 			continue
 		}
 		k, there := req.Tables[v]
-		if !there && !r.tail.Carries(v) {
+		if _, carried := r.keep[v]; !there && !carried {
 			if err := r.unchanged(v); err != nil {
 				return err
 			}
@@ -518,6 +521,11 @@ func (r *restriction) types() {
 	}
 	for _, v := range r.g.Inputs {
 		r.retype(v)
+	}
+	for _, v := range r.g.Outputs {
+		if v.Def == nil && !v.IsInput {
+			r.retype(v) // a table handed out as it is
+		}
 	}
 }
 
