@@ -444,7 +444,7 @@ func (r *restriction) outputs(ctx context.Context, req Request) error {
 			continue
 		}
 		k, there := req.Tables[v]
-		if _, carried := r.keep[v]; !there && !carried {
+		if _, carried := r.keep[v]; !there && !carried && !r.tail.Behind(v) {
 			if err := r.unchanged(v); err != nil {
 				return err
 			}
