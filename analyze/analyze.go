@@ -226,7 +226,7 @@ func (d *Detector) all() []*Output {
 // chooses reports whether a node chooses by value, and does not only work on
 // what was chosen.
 func chooses(f *flow, n *onnxir.Node) bool {
-	if op := interp.Lookup(n.Domain, n.OpType); op != nil && op.Kind == interp.Selects && !n.Is("If") {
+	if op := interp.Lookup(n.Domain, n.OpType); op != nil && op.Kind == interp.Selects && !n.Is("If") && !n.Is("Loop") {
 		return true
 	}
 	for v := range n.Reads() {

@@ -137,7 +137,9 @@ func (r *restriction) rewriteBehind(ctx context.Context, n *onnxir.Node) (bool, 
 	case "Gather", "GatherElements", "GatherND":
 		err = r.gatherBehind(ctx, n)
 	default:
-		err = r.followRows(ctx, n)
+		if err = r.countsInside(n); err == nil {
+			err = r.followRows(ctx, n)
+		}
 	}
 	if err != nil {
 		if _, is := err.(*Error); is {

@@ -28,6 +28,8 @@ type Machine struct {
 	// Declared lets a node whose operator is not known, or which chooses by
 	// value, have the types its outputs are declared with, if those are complete.
 	Declared bool
+
+	steps *int // run inside a Loop
 }
 
 // Env holds what is known of a graph's values.

@@ -80,6 +80,7 @@ func operators() []Operator {
 		{"LessOrEqual", Maps, lessOrEqual},
 		{"Log", Maps, onFloats(math.Log)},
 		{"LogSoftmax", Reduces, logSoftmax},
+		{"Loop", Selects, loopOp},
 		{"LpNormalization", Reduces, lpNormalization},
 		{"LpPool", Reduces, lpPool},
 		{"MatMul", Contracts, matMul},
