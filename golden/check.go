@@ -7,6 +7,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"anchorc/onnxir"
@@ -66,14 +67,13 @@ func (m *Manifest) Check(ctx context.Context, folder string, candidate *onnxir.M
 			return unrunnable(r, err)
 		}
 		for k, out := range m.Outputs {
-			path := filepath.Join(folder, setName(i), fmt.Sprintf("output_%d.pb", k))
-			want, err := tensor(path, out.Tensor)
+			want, err := m.output(folder, i, k)
 			if err != nil {
 				return nil, err
 			}
 			x := given[out.Name]
 			if x.DType != want.DType || !slices.Equal(x.Shape, want.Shape) {
-				refute("output %q is %v%v, and %v%v was recorded", out.Name, x.DType, x.Shape, want.DType, want.Shape)
+				found[k].out.Why = fmt.Sprintf("it is %v%v, and %v%v was recorded", x.DType, x.Shape, want.DType, want.Shape)
 				continue
 			}
 			if err := found[k].compare(want, x, out.Axis); err != nil {
@@ -84,11 +84,14 @@ func (m *Manifest) Check(ctx context.Context, folder string, candidate *onnxir.M
 	for k := range found {
 		c := &found[k]
 		r.Outputs = append(r.Outputs, c.out)
+		if c.out.Why != "" {
+			refute("output %q: %s", c.out.Name, c.out.Why)
+		}
 		if c.beyond > 0 {
 			refute("output %q: %d elements are beyond the tolerance", c.out.Name, c.beyond)
 		}
 		if c.differ {
-			r.Rounding = append(r.Rounding, fmt.Sprintf("output %q: the smallest tolerance that passes is %d ulp, or %.2g absolute beside %.2g relative", c.out.Name, c.out.MaxULP, c.absolute, c.tolerance.Rel))
+			r.Rounding = append(r.Rounding, c.passes())
 		}
 	}
 	r.Seconds = time.Since(start).Seconds()
@@ -195,6 +198,29 @@ func (c *comparison) compare(want, got *interp.Value, axis int) error {
 		}
 	}
 	return nil
+}
+
+// passes says which tolerance would have been enough.
+func (c *comparison) passes() string {
+	if c.out.MaxULP == math.MaxInt64 {
+		return fmt.Sprintf("output %q: no tolerance passes: NaN or an infinity stands where there was none, or the other way round", c.out.Name)
+	}
+	text := fmt.Sprintf("output %q: the smallest tolerance that passes is --ulp %d, or --abs %s", c.out.Name, c.out.MaxULP, roundedUp(c.absolute))
+	if c.tolerance.Rel > 0 {
+		text += fmt.Sprintf(" --rel %g", c.tolerance.Rel)
+	}
+	return text
+}
+
+// roundedUp writes a number that is not less than x in three digits.
+func roundedUp(x float64) string {
+	x = max(x, 0)
+	text := fmt.Sprintf("%.2e", x)
+	if y, err := strconv.ParseFloat(text, 64); err == nil && y < x {
+		text = fmt.Sprintf("%.2e", y+0.01*math.Pow(10, math.Floor(math.Log10(x))))
+	}
+	y, _ := strconv.ParseFloat(text, 64)
+	return strconv.FormatFloat(y, 'g', -1, 64)
 }
 
 // Samples reads the inputs that were recorded.

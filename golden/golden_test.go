@@ -3,6 +3,7 @@ package golden_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -130,7 +131,40 @@ func TestDamagedGoldens(t *testing.T) {
 	for name, damage := range map[string]func(folder string) error{
 		"is missing":             func(f string) error { return os.Remove(filepath.Join(f, "test_data_set_0", "output_1.pb")) },
 		"is not in the manifest": func(f string) error { return os.WriteFile(filepath.Join(f, "notes.txt"), nil, 0o600) },
-		"is no manifest":         func(f string) error { return os.WriteFile(filepath.Join(f, "manifest.json"), []byte("{"), 0o600) },
+		"is not in the manifest; take": func(f string) error {
+			return os.WriteFile(filepath.Join(f, "test_data_set_0", "output_2.pb"), nil, 0o600)
+		},
+		"test_data_set_0":        func(f string) error { return os.RemoveAll(filepath.Join(f, "test_data_set_0")) },
+		"model.onnx: is missing": func(f string) error { return os.Remove(filepath.Join(f, "model.onnx")) },
+		"is another than was recorded": func(f string) error {
+			other, _ := testmodels.SSD{Anchors: "2 2", Classes: 3}.Build()
+			return onnxir.Save(other, filepath.Join(f, "model.onnx"), true, nil)
+		},
+		"row 1 is not what was recorded": func(f string) error {
+			path := filepath.Join(f, "test_data_set_0", "output_0.pb")
+			x, err := onnxir.OpenTensor(path)
+			if err != nil {
+				return err
+			}
+			data, err := x.Data()
+			if err != nil {
+				return err
+			}
+			data.([]float32)[x.Dims[2]] += 1
+			raw, err := onnxir.EncodeTensor(onnxir.NewTensor(x.Name, data, x.Dims...))
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(path, raw, 0o600)
+		},
+		"has no axis -1": func(f string) error { return replaced(filepath.Join(f, "manifest.json"), `"axis": 1`, `"axis": -1`) },
+		"has shape [-": func(f string) error {
+			return replaced(filepath.Join(f, "manifest.json"), `"shape": [
+    1`, `"shape": [
+    -1`)
+		},
+		"tolerance below 0": func(f string) error { return replaced(filepath.Join(f, "manifest.json"), `"ulp": 4`, `"ulp": -4`) },
+		"is no manifest":    func(f string) error { return os.WriteFile(filepath.Join(f, "manifest.json"), []byte("{"), 0o600) },
 		"schema is": func(f string) error {
 			return os.WriteFile(filepath.Join(f, "manifest.json"), []byte(`{"schema": "anchorc/golden/9"}`), 0o600)
 		},
@@ -165,4 +199,15 @@ func TestDamagedGoldens(t *testing.T) {
 			t.Errorf("%s: %T", name, err)
 		}
 	}
+}
+
+func replaced(path, old, new string) error {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(string(raw), old) {
+		return fmt.Errorf("%s holds no %s", path, old)
+	}
+	return os.WriteFile(path, []byte(strings.Replace(string(raw), old, new, 1)), 0o600)
 }

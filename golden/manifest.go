@@ -81,40 +81,91 @@ func Open(folder string) (*Manifest, error) {
 	if m.Schema != schema {
 		return nil, &FormatError{path, fmt.Sprintf("schema is %q; this anchorc reads %q", m.Schema, schema)}
 	}
-	entries, err := os.ReadDir(folder)
-	if err != nil {
+	if err := m.sound(path); err != nil {
 		return nil, err
 	}
-	want := []string{"manifest.json", "model.onnx", "model.onnx.data"}
+	want := map[string][]string{"": {"manifest.json", "model.onnx"}}
 	for i := range m.Sets {
-		want = append(want, setName(i))
+		var files []string
 		for k := range m.Inputs {
-			if err := there(folder, setName(i), fmt.Sprintf("input_%d.pb", k)); err != nil {
-				return nil, err
-			}
+			files = append(files, fmt.Sprintf("input_%d.pb", k))
 		}
 		for k := range m.Outputs {
-			if err := there(folder, setName(i), fmt.Sprintf("output_%d.pb", k)); err != nil {
-				return nil, err
+			files = append(files, fmt.Sprintf("output_%d.pb", k))
+		}
+		want[setName(i)] = files
+		want[""] = append(want[""], setName(i))
+	}
+	for i := -1; i < len(m.Sets); i++ {
+		name := ""
+		if i >= 0 {
+			name = setName(i)
+		}
+		if err := holds(filepath.Join(folder, name), want[name]); err != nil {
+			return nil, err
+		}
+	}
+	return m, m.checkModel(filepath.Join(folder, "model.onnx"))
+}
+
+// sound finds what a manifest says that cannot be.
+func (m *Manifest) sound(path string) error {
+	wrong := func(format string, args ...any) error { return &FormatError{path, fmt.Sprintf(format, args...)} }
+	if len(m.Sets) == 0 || len(m.Outputs) == 0 {
+		return wrong("lists no sets or no outputs")
+	}
+	tensors := slices.Clone(m.Inputs)
+	for _, o := range m.Outputs {
+		tensors = append(tensors, o.Tensor)
+		if o.Axis < 0 || o.Axis > 0 && o.Axis >= len(o.Shape) {
+			return wrong("output %q has no axis %d", o.Name, o.Axis)
+		}
+		if t := o.Tolerance; t.ULP < 0 || t.Abs < 0 || t.Rel < 0 {
+			return wrong("output %q has a tolerance below 0", o.Name)
+		}
+	}
+	for _, t := range tensors {
+		for _, d := range t.Shape {
+			if d < 0 {
+				return wrong("%q has shape %v", t.Name, t.Shape)
 			}
 		}
 	}
-	for _, e := range entries {
-		if !slices.Contains(want, e.Name()) {
-			return nil, &FormatError{filepath.Join(folder, e.Name()), "is not in the manifest; take it away, or record anew"}
-		}
-	}
-	if len(m.Sets) == 0 || len(m.Outputs) == 0 {
-		return nil, &FormatError{path, "lists no sets or no outputs"}
-	}
-	return m, nil
+	return nil
 }
 
-func there(parts ...string) error {
-	path := filepath.Join(parts...)
-	_, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return &FormatError{path, "is missing, and the manifest lists it; record anew"}
+// holds finds out whether a folder has those files and no others.
+func holds(folder string, want []string) error {
+	for _, name := range want {
+		path := filepath.Join(folder, name)
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return &FormatError{path, "is missing, and the manifest lists it; record anew"}
+		} else if err != nil {
+			return err
+		}
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !slices.Contains(want, e.Name()) && e.Name() != "model.onnx.data" {
+			return &FormatError{filepath.Join(folder, e.Name()), "is not in the manifest; take it away, or record anew"}
+		}
+	}
+	return nil
+}
+
+// checkModel finds out whether model.onnx is the one that was recorded.
+func (m *Manifest) checkModel(path string) error {
+	model, err := onnxir.Open(path)
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	sum, err := model.SHA256()
+	if err == nil && sum != m.Model {
+		err = &FormatError{path, "is another than was recorded: sha256 " + sum + ", and the manifest says " + m.Model}
 	}
 	return err
 }
@@ -133,6 +184,28 @@ func tensor(path string, want Tensor) (*interp.Value, error) {
 	}
 	if x.DType.String() != want.DType || !slices.Equal(x.Shape, want.Shape) {
 		return nil, &FormatError{path, fmt.Sprintf("holds %v%v, and the manifest says %s%v", x.DType, x.Shape, want.DType, want.Shape)}
+	}
+	return x, nil
+}
+
+// output reads what was recorded of an output, and compares it with the checksums of
+// its rows.
+func (m *Manifest) output(folder string, set, number int) (*interp.Value, error) {
+	path := filepath.Join(folder, setName(set), fmt.Sprintf("output_%d.pb", number))
+	out := m.Outputs[number]
+	x, err := tensor(path, out.Tensor)
+	if err != nil {
+		return nil, err
+	}
+	floats, err := x.Floats()
+	if err != nil {
+		return nil, &FormatError{path, err.Error()}
+	}
+	want := m.Sets[set].Rows[out.Name]
+	for i, sum := range rowSums(floats, x.Shape, out.Axis) {
+		if i >= len(want) || want[i] != sum {
+			return nil, &FormatError{path, fmt.Sprintf("row %d is not what was recorded; record anew", i)}
+		}
 	}
 	return x, nil
 }

@@ -40,6 +40,9 @@ func (r *Report) JUnit(w io.Writer, model string) error {
 	for _, e := range r.Engines {
 		s.Properties = append(s.Properties, property{"engine", e.Name + " " + e.Version})
 	}
+	if d := r.FirstDifference; d != nil {
+		s.Properties = append(s.Properties, property{"first difference", d.Node + " (" + d.OpType + ")"})
+	}
 	whole := testcase{Name: "verdict", Class: model, Time: s.Time}
 	text := &message{string(r.Verdict), strings.Join(r.Reasons, "\n")}
 	switch r.Verdict {
@@ -51,7 +54,9 @@ func (r *Report) JUnit(w io.Writer, model string) error {
 	s.Cases = append(s.Cases, whole)
 	for _, o := range r.Outputs {
 		c := testcase{Name: "output " + o.Name, Class: model, Time: "0.000"}
-		if x := o.Worst; x != nil {
+		if o.Why != "" {
+			c.Failure = &message{o.Why, ""}
+		} else if x := o.Worst; x != nil {
 			c.Failure = &message{fmt.Sprintf("%s: %v recorded or in the original, %v in the candidate", x.Where(), x.Original, x.Candidate),
 				fmt.Sprintf("%d of %d rows computed, up to %d ulp and %g apart", o.Exercised, o.Rows, o.MaxULP, o.MaxAbs)}
 		}

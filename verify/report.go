@@ -111,6 +111,7 @@ type Output struct {
 	// infinity and for NaN.
 	MaxAbs float64 `json:"max_abs"`
 	Worst  *Worst  `json:"worst"`           // the element that differs most, or nil
+	Why    string  `json:"why,omitempty"`   // it cannot be compared: another type, another shape
 	Bound  *Bound  `json:"bound,omitempty"` // of an output that is computed by other steps
 }
 

@@ -246,11 +246,33 @@ func (t *tool) verifyGolden(c *cli.Context) error {
 		return t.refresh(c, m, folder, recorded, candidate, files[0], o.Engine, shapes)
 	}
 	r, err := m.Check(c.Context, folder, candidate, o)
+	if err == nil && r.Verdict == verify.Refuted {
+		r.FirstDifference, err = parting(c.Context, recorded, candidate, m, shapes)
+	}
 	done()
 	if err != nil {
 		return at(folder, err)
 	}
 	return t.verdict(c, r, files[0])
+}
+
+// asRecorded claims that a model computes what the recorded one does.
+func asRecorded(m *golden.Manifest, shapes map[string][]int) []verify.Claim {
+	claim := verify.Claim{Inputs: shapes}
+	for _, out := range m.Outputs {
+		claim.Outputs = append(claim.Outputs, verify.OutputClaim{Name: out.Name, Whole: true})
+	}
+	return []verify.Claim{claim}
+}
+
+// parting finds the first node of a candidate that computes something else than the
+// recorded model, or nil.
+func parting(ctx context.Context, recorded, candidate *onnxir.Model, m *golden.Manifest, shapes map[string][]int) (*verify.Difference, error) {
+	r, err := verify.Check(ctx, recorded, candidate, asRecorded(m, shapes), verify.Options{Mode: verify.Proof, Version: passes.Version})
+	if err != nil {
+		return nil, ctx.Err() // the numbers have been compared without
+	}
+	return r.FirstDifference, nil
 }
 
 // inOriginal names places by the original's anchors, which kept lists.
@@ -272,11 +294,7 @@ func inOriginal(place func(string, []int) verify.Place, d *analyze.Detector, kep
 
 // refresh records anew, with a candidate that is proved equal to the recorded model.
 func (t *tool) refresh(c *cli.Context, m *golden.Manifest, folder string, recorded, candidate *onnxir.Model, name string, runs verify.Engine, shapes map[string][]int) error {
-	claim := verify.Claim{Inputs: shapes}
-	for _, out := range m.Outputs {
-		claim.Outputs = append(claim.Outputs, verify.OutputClaim{Name: out.Name, Whole: true})
-	}
-	r, err := verify.Check(c.Context, recorded, candidate, []verify.Claim{claim}, verify.Options{Mode: verify.Proof, Version: passes.Version})
+	r, err := verify.Check(c.Context, recorded, candidate, asRecorded(m, shapes), verify.Options{Mode: verify.Proof, Version: passes.Version})
 	if err != nil {
 		return at(name, err)
 	}

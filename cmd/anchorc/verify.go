@@ -140,6 +140,9 @@ func showVerified(w io.Writer, r *verify.Report) {
 		fmt.Fprintf(w, "  %s\n", text)
 	}
 	for _, o := range r.Outputs {
+		if o.Why != "" { // which is among the reasons
+			continue
+		}
 		if o.Bound != nil {
 			fmt.Fprintf(w, "  output %s: %s of %s rows computed, %s\n", o.Name, grouped(o.Exercised), grouped(o.Rows), boundLine(o.Bound))
 		} else {
