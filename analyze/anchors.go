@@ -210,12 +210,13 @@ func (f *finder) columnsOf(r, o *rows) bool {
 	return false
 }
 
-// rowsAreCells reports whether there is but one row for each cell and the user
-// says that there are several anchors: they are columns then. (By itself one row
-// a cell is a head without anchors.)
+// rowsAreCells reports whether there is but one row for each cell, and several
+// anchors all the same, which are columns then: because the user says so, or because
+// the maps do, one of which has a channel for each anchor. (By itself one row a cell
+// is a head without anchors.)
 func (f *finder) rowsAreCells(cells []uint32, lists map[*group]part) bool {
 	for g, sets := range lists {
-		if f.given == nil || len(sets) > 1 || g.index >= len(f.given) || f.given[g.index] == 1 {
+		if len(sets) > 1 || f.given != nil && (g.index >= len(f.given) || f.given[g.index] == 1) || f.given == nil && !f.standAlone(g) {
 			return false
 		}
 	}

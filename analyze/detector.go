@@ -137,6 +137,9 @@ type Output struct {
 	Levels   []int    // in the order of the axis
 	Order    []string // loops within a level, outermost first
 	Constant bool     // no head feeds it: a table handed out
+	// Together says that an index holds the same anchor of all of Levels, which can
+	// only go from all of them at once.
+	Together bool
 	// Slots gives, for each index along Axis, what stands there.
 	Slots []Slot
 	// Columns says what stands at each index along ColumnAxis, or, where that is
@@ -148,6 +151,18 @@ type Output struct {
 // Slot is what one index along an output's axis holds. Level and Anchor are
 // -1 where the entry belongs to no anchor; Y and X are -1 where it holds all cells.
 type Slot struct{ Level, Anchor, Y, X int }
+
+// Together lists levels that share an axis of some output, on which an anchor
+// stands for all of them: it goes from all of them or from none.
+func (d *Detector) Together() [][]int {
+	var sets [][]int
+	for _, o := range d.all() {
+		if o.Together {
+			sets = append(sets, o.Levels)
+		}
+	}
+	return sets
+}
 
 // Count gives the number of anchors of each level.
 func (d *Detector) Count() []int {

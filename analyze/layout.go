@@ -14,15 +14,23 @@ func (f *finder) place(v *view) Output {
 		return o
 	}
 	if len(v.cellAxes) == 1 {
-		if slots, ok := f.slots(v, v.cellAxes[0]); ok {
+		if slots, together, ok := f.slots(v, v.cellAxes[0]); ok && !together {
 			o.Kind, o.Axis, o.Slots = Rows, v.cellAxes[0], slots
 			o.Levels, o.Order = f.loops(v, slots)
 			return o
 		}
 	}
 	for _, axis := range v.otherAxes() {
-		if slots, ok := f.slots(v, axis); ok {
-			return f.placeMap(v, axis, slots)
+		if slots, together, ok := f.slots(v, axis); ok {
+			o := f.placeMap(v, axis, slots)
+			if o.Together = together && o.Kind != Other; o.Together {
+				o.Levels = nil
+				for _, g := range f.levelsOf(v) {
+					o.Levels = append(o.Levels, g.index)
+				}
+				slices.Sort(o.Levels)
+			}
+			return o
 		}
 	}
 	if len(v.otherAxes()) == 0 && len(v.cellAxes) == 2 { // one channel in all: beside its cells
@@ -31,7 +39,7 @@ func (f *finder) place(v *view) Output {
 			axis = v.cellAxes[1] + 1 // not the batch
 		}
 		if axis >= 0 {
-			if slots, ok := f.slots(v, axis); ok {
+			if slots, _, ok := f.slots(v, axis); ok {
 				return f.placeMap(v, axis, slots)
 			}
 		}
@@ -73,10 +81,11 @@ func (f *finder) placeMap(v *view, axis int, slots []Slot) Output {
 }
 
 // slots tells for each index along an axis the one anchor and, if it has one,
-// the cell; ok is false where an index holds several anchors.
-func (f *finder) slots(v *view, axis int) ([]Slot, bool) {
+// the cell; ok is false where an index holds several anchors. Where it holds the
+// same one of several levels, which stand together, the first level speaks for all.
+func (f *finder) slots(v *view, axis int) (slots []Slot, together, ok bool) {
 	of := map[uint32]Slot{}
-	slots := make([]Slot, v.shape[axis])
+	slots = make([]Slot, v.shape[axis])
 	for i, set := range v.sets[axis] {
 		s, seen := of[set]
 		if !seen {
@@ -93,10 +102,15 @@ func (f *finder) slots(v *view, axis int) ([]Slot, bool) {
 					}
 					continue
 				}
-				if s.Anchor >= 0 && (s.Level != h.level.index || s.Anchor != a) {
-					return nil, false
+				switch {
+				case s.Anchor >= 0 && s.Anchor != a:
+					return nil, false, false
+				case s.Anchor < 0:
+					s.Level, s.Anchor = h.level.index, a
+				case s.Level != h.level.index:
+					together = true
+					s.Level = min(s.Level, h.level.index)
 				}
-				s.Level, s.Anchor = h.level.index, a
 			}
 			of[set] = s
 		}
@@ -105,7 +119,7 @@ func (f *finder) slots(v *view, axis int) ([]Slot, bool) {
 		}
 		slots[i] = s
 	}
-	return slots, true
+	return slots, together, true
 }
 
 // loops reads the order of levels and, within one, of the loops over y, x,

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"anchorc/onnxir/interp"
 )
 
 // splitRaw counts anchors where outputs are maps straight from convolutions:
@@ -37,6 +39,11 @@ func (f *finder) splitRaw(raw []*group) error {
 		if len(picks) < len(raw) {
 			continue
 		}
+		if n := first.anchors; first.maybeDistances() && !slices.Contains(first.columns, 1) {
+			return &Refusal{Reason: Ask, Node: raw[0].heads[0].node,
+				Found: fmt.Sprintf("a map of %d channels may be %d anchors of four box columns, or one candidate whose sides are distributions over %d distances", 4*n, n, n),
+				Help:  "if it has anchors, give the counts with --anchors-per-level, from the finest grid up"}
+		}
 		for i, g := range raw {
 			g.sets = make([]uint32, picks[i].anchors)
 			for _, h := range g.heads {
@@ -59,6 +66,41 @@ type guess struct {
 	maps    []*head // of which anchors have columns; the others belong to the cell
 	columns []int   // of all heads, sorted; those of the cell's maps below zero
 }
+
+// standAlone reports whether the maps of a level say by themselves that there are
+// several anchors, and outputs keep them as they are: four box columns each in one,
+// and one channel each in another.
+func (f *finder) standAlone(g *group) bool {
+	list := g.guesses()
+	return len(list) > 0 && list[0].anchors > 1 && !list[0].maybeDistances() && slices.Contains(list[0].columns, 1) &&
+		!slices.ContainsFunc(list[0].maps, func(h *head) bool { return !f.keptApart(h) })
+}
+
+// keptApart reports whether some output has each channel of a map at an index of its own.
+func (f *finder) keptApart(h *head) bool {
+	for _, v := range f.views {
+		if !v.tagged || v.mixed {
+			continue
+		}
+		for _, axis := range v.otherAxes() {
+			alone := map[int]bool{}
+			for _, set := range v.sets[axis] {
+				mine := slices.DeleteFunc(f.tags.Channels(set), func(c interp.Channel) bool { return f.headOf(c) != h })
+				if len(mine) == 1 {
+					alone[mine[0].Index] = true
+				}
+			}
+			if len(alone) == h.shape[1] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// maybeDistances reports whether so many anchors are rare, and so many distances to
+// the side of a box are not.
+func (g guess) maybeDistances() bool { return g.anchors == 8 || g.anchors == 16 }
 
 // guesses lists, for a level of raw maps, what gives each anchor four box
 // columns, the most anchors first. Where one map has a channel an anchor, it is

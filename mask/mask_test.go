@@ -116,7 +116,7 @@ func check(t *testing.T, m *Mask, err error, want string) {
 	var got string
 	if err == nil {
 		var removed [][]bool
-		removed, err = m.Resolve(counts, hash, fingerprint)
+		removed, err = m.Resolve(counts, nil, hash, fingerprint)
 		got = gone(removed)
 	}
 	if err != nil {
@@ -155,7 +155,7 @@ func FuzzParse(f *testing.F) {
 			if m == nil {
 				continue
 			}
-			removed, err := m.Resolve(counts, hash, fingerprint)
+			removed, err := m.Resolve(counts, nil, hash, fingerprint)
 			oneLine(t, err)
 			if err != nil {
 				continue
@@ -177,5 +177,27 @@ func FuzzParse(f *testing.F) {
 func oneLine(t *testing.T, err error) {
 	if err != nil && strings.ContainsAny(fmt.Sprint(err), "\n\r") {
 		t.Fatalf("more than one line: %q", err)
+	}
+}
+
+// Levels whose anchors stand on one axis lose the same ones.
+func TestTogether(t *testing.T) {
+	for list, want := range map[string]string{
+		"L0A1,L2A1": "",
+		"L1A0":      "",
+		"L0A0":      "the mask removes L0A0 and leaves L2A0; the model has anchor 0 of L0, L2 on one axis: remove it from all of them or from none",
+		"L2A1":      "the mask removes L2A1 and leaves L0A1; the model has anchor 1 of L0, L2 on one axis: remove it from all of them or from none",
+	} {
+		m, err := ParseIDs(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if _, err := m.Resolve([]int{2, 1, 2}, [][]int{{0, 2}}, hash, fingerprint); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", list, got, want)
+		}
 	}
 }

@@ -11,9 +11,10 @@ import (
 //
 // counts gives the number of anchors of each level of the model at hand, sha256 the hash of
 // its file in hex and fingerprint that of its head, which are compared with
-// what the mask says that it was made for. Every error is an [*Error] that
-// names the entry at fault and the nearest right one.
-func (m *Mask) Resolve(counts []int, sha256, fingerprint string) (removed [][]bool, err error) {
+// what the mask says that it was made for. Of the levels listed in together an
+// anchor goes from all or from none. Every error is an [*Error] that names the
+// entry at fault and the nearest right one.
+func (m *Mask) Resolve(counts []int, together [][]int, sha256, fingerprint string) (removed [][]bool, err error) {
 	if m.Model != "" && m.Model != "sha256:"+sha256 && m.Model != fingerprint {
 		return nil, &Error{fmt.Sprintf("the mask is for the model %q", m.Model),
 			fmt.Sprintf("this one is %q, its head %q", "sha256:"+sha256, fingerprint)}
@@ -55,7 +56,30 @@ func (m *Mask) Resolve(counts []int, sha256, fingerprint string) (removed [][]bo
 	case total:
 		return nil, &Error{fmt.Sprintf("the mask removes all %d anchors", total), "let at least one stay"}
 	}
+	for _, levels := range together {
+		for _, l := range levels[1:] {
+			for a, gone := range removed[levels[0]] {
+				if a < len(removed[l]) && removed[l][a] != gone {
+					stays, goes := id(levels[0], a), id(l, a)
+					if gone {
+						stays, goes = goes, stays
+					}
+					return nil, &Error{fmt.Sprintf("the mask removes %s and leaves %s", goes, stays),
+						fmt.Sprintf("the model has anchor %d of %s on one axis: remove it from all of them or from none", a, levelNames(levels))}
+				}
+			}
+		}
+	}
 	return removed, nil
+}
+
+// levelNames tells levels: "L0, L1".
+func levelNames(levels []int) string {
+	var names []string
+	for _, l := range levels {
+		names = append(names, fmt.Sprintf("L%d", l))
+	}
+	return strings.Join(names, ", ")
 }
 
 func (m *Mask) resolveLevels(counts []int) ([][]bool, error) {

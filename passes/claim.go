@@ -44,7 +44,7 @@ func Verify(ctx context.Context, original, candidate *onnxir.Model, mk *mask.Mas
 	}
 	var removed [][]bool
 	if mk != nil {
-		if removed, err = mk.Resolve(facts.Count(), sum, facts.Head.Fingerprint); err != nil {
+		if removed, err = mk.Resolve(facts.Count(), facts.Together(), sum, facts.Head.Fingerprint); err != nil {
 			return nil, err
 		}
 	}

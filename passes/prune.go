@@ -3,6 +3,7 @@ package passes
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"anchorc/analyze"
 	"anchorc/mask"
@@ -74,7 +75,7 @@ func prune(ctx context.Context, in *onnxir.Model, mk *mask.Mask, o Options, list
 	if err != nil {
 		return nil, err
 	}
-	removed, err := mk.Resolve(facts.Count(), sum, facts.Head.Fingerprint)
+	removed, err := mk.Resolve(facts.Count(), facts.Together(), sum, facts.Head.Fingerprint)
 	if err != nil {
 		return nil, err
 	}
@@ -97,9 +98,12 @@ func prune(ctx context.Context, in *onnxir.Model, mk *mask.Mask, o Options, list
 // restrict is the pass that removes.
 func restrict(ctx context.Context, p *pruning) error {
 	req := rewrite.Request{Channels: map[*onnxir.Value]rewrite.Channels{}, Tables: map[*onnxir.Value]rewrite.Keep{}}
-	for _, l := range p.facts.Head.Levels {
+	for i, l := range p.facts.Head.Levels {
+		alone := !slices.Contains(p.removed[i], false) && keepsCells(p.selection.Outputs, i)
 		for _, c := range l.Convs {
-			req.Channels[c.Node.Out(0)] = rewrite.Channels{Cell: cellChannels(c)}
+			if !alone { // else the cell's are all that stays, and decide
+				req.Channels[c.Node.Out(0)] = rewrite.Channels{Cell: cellChannels(c)}
+			}
 		}
 	}
 	for _, c := range p.selection.Convs {
@@ -130,6 +134,14 @@ func restrict(ctx context.Context, p *pruning) error {
 	var err error
 	p.restrict, err = rewrite.Restrict(ctx, p.model, p.facts.Tail, req)
 	return err
+}
+
+// keepsCells reports whether a map holds channels that belong to a level's cells
+// beside those of its anchors: they stay when the anchors go.
+func keepsCells(outputs []analyze.OutputKeep, level int) bool {
+	return slices.ContainsFunc(outputs, func(o analyze.OutputKeep) bool {
+		return o.Output.Kind == analyze.Channels && slices.ContainsFunc(o.Output.Slots, func(s analyze.Slot) bool { return s.Level == level && s.Anchor < 0 })
+	})
 }
 
 func cellChannels(c analyze.HeadConv) []int {

@@ -155,7 +155,7 @@ func muteOf(t *testing.T, m *onnxir.Model, mk *mask.Mask) *onnxir.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	removed, err := mk.Resolve(d.Count(), "", d.Head.Fingerprint)
+	removed, err := mk.Resolve(d.Count(), d.Together(), "", d.Head.Fingerprint)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -210,6 +210,9 @@ func placeOf(o analyze.Output) string {
 	text := fmt.Sprintf("axis %d: %s", o.Axis, strings.Join(levels, " "))
 	if len(o.Order) > 0 {
 		text += " by " + strings.Join(o.Order, ", ")
+		if o.Together {
+			text += " (an anchor goes from all of them, or from none)"
+		}
 	}
 	if o.Constant {
 		text += " (constant)"

@@ -68,6 +68,16 @@ func rawMaps() *onnxir.Model {
 	return m
 }
 
+// distributions hands out maps as of a head that predicts the sides of a box as
+// distributions over 16 distances, with 80 classes.
+func distributions() *onnxir.Model {
+	m, x := backbone()
+	for _, channels := range []int{64, 80} {
+		m.Graph.AddOutput(convolved(m, x, "Conv", channels), onnxir.TensorType(onnxir.Float, 1, int64(channels), 8, 8))
+	}
+	return m
+}
+
 func shapeless() *onnxir.Model {
 	m := tiny()
 	m.Graph.Inputs[0].SetType(&onnxir.Type{DType: onnxir.Float})

@@ -45,7 +45,7 @@ network. Give anchorc the file that holds the detector's network.`, append(nearM
 (4*16 channels: each side of the box is a distribution over 16 distances.)`, nearMisses("anchor-free")},
 		{string(analyze.Ask), statusUnsupported, `The file does not say how many anchors there are: a map of 255 channels may be 3 anchors of 85 columns, or 5 of 51.
 Only you know; say it with ` + "`--anchors-per-level`" + `, or give a shape that is missing with ` + "`--shape`" + `.`,
-			[]example{inspected("one raw map a level", rawMaps()), inspected("an input without a shape", shapeless())}},
+			[]example{inspected("one raw map a level", rawMaps()), inspected("maps of 64 and 80 channels", distributions()), inspected("an input without a shape", shapeless())}},
 		{string(analyze.Unsupported), statusUnsupported, `An operator or a form of tail that anchorc cannot follow. The node is named; what lies before it may well be pruned
 in a file that ends there.`, []example{
 			inspected("an operator of its own", ownOperator()),

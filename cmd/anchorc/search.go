@@ -102,7 +102,7 @@ func (t *tool) searchFile(c *cli.Context, path string) error {
 		if err != nil {
 			return at("--keep-anchors", err)
 		}
-		keep, err := ids.Resolve(d.Count(), "", "")
+		keep, err := ids.Resolve(d.Count(), nil, "", "")
 		if err != nil {
 			return at("--keep-anchors", err)
 		}
