@@ -1,6 +1,7 @@
 package onnxir
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -138,6 +139,18 @@ func Spill(m *Model, path string) error {
 		}
 	}
 	return writeFile(path, model, false)
+}
+
+// Bytes gives the model as a file in memory, or nil where a side file belongs to it.
+func (m *Model) Bytes() ([]byte, error) {
+	p, side, err := encodeFor(m, "model")
+	if err != nil || side != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	b.Grow(int(p.size))
+	_, err = p.writeTo(&b)
+	return b.Bytes(), err
 }
 
 // encodeFor gives what goes into a file of that name, and into a side file

@@ -38,12 +38,14 @@ func Verify(ctx context.Context, original, candidate *onnxir.Model, mk *mask.Mas
 	if err != nil {
 		return nil, err
 	}
-	sum, err := original.SHA256()
-	if err != nil {
-		return nil, err
-	}
 	var removed [][]bool
 	if mk != nil {
+		sum := ""
+		if mk.Model != "" {
+			if sum, err = original.SHA256(); err != nil {
+				return nil, err
+			}
+		}
 		if removed, err = mk.Resolve(facts.Count(), facts.Together(), sum, facts.Head.Fingerprint); err != nil {
 			return nil, err
 		}
@@ -65,7 +67,7 @@ func Verify(ctx context.Context, original, candidate *onnxir.Model, mk *mask.Mas
 
 // verifying says how verification goes about it.
 func (o *Options) verifying(inputs []analyze.Input) (verify.Options, error) {
-	vo := verify.Options{Mode: o.Verify, Version: Version, Engines: o.Engines}
+	vo := verify.Options{Mode: o.Verify, Version: Version, Engines: o.Engines, Alone: o.Alone}
 	if o.Samples == nil {
 		return vo, nil
 	}

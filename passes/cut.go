@@ -198,5 +198,5 @@ func declared(v *onnxir.Value, t onnxir.DType, shape []int, symbolic bool) *onnx
 
 // check judges a model that should end where the result does.
 func (r *CutResult) check(ctx context.Context, candidate *onnxir.Model) (*verify.Report, error) {
-	return verify.Check(ctx, r.original, candidate, []verify.Claim{r.claim}, verify.Options{Mode: r.options.Verify, Version: Version, Engines: r.options.Engines})
+	return verify.Check(ctx, r.original, candidate, []verify.Claim{r.claim}, verify.Options{Mode: r.options.Verify, Version: Version, Engines: r.options.Engines, Alone: r.options.Alone})
 }

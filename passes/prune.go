@@ -21,6 +21,8 @@ type Options struct {
 	Verify  verify.Mode
 	// Engines run both models beside our interpreter.
 	Engines []verify.Engine
+	// Alone says that the interpreter runs only what they cannot.
+	Alone bool
 	// Samples, if not nil, gives what they run whole models on.
 	Samples func(inputs []analyze.Input) ([]verify.Sample, error)
 	// Watch, if not nil, sees the model after every pass.

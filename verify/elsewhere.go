@@ -32,6 +32,7 @@ type abroad struct {
 	shares map[*onnxir.Value]float64 // of head convolutions that sum otherwise
 	behind *driven                   // once it was needed
 	unseen error                     // why what selectors choose was not compared
+	whole  bool                      // both models ran as a whole
 	err    error
 }
 
@@ -56,7 +57,8 @@ func (c *comparison) in(ctx context.Context, e Engine, samples []Sample) *abroad
 		}
 	}
 	if len(samples) > 0 {
-		a.err = a.whole(ctx, samples, !noise)
+		a.err = a.models(ctx, samples, !noise)
+		a.whole = a.err == nil
 	}
 	if a.behind != nil {
 		a.behind.Close()
@@ -78,24 +80,15 @@ func (a *abroad) rounding() []string {
 
 // part runs what decodes in both models, each cut out of its model.
 func (a *abroad) part(ctx context.Context, p *part) error {
-	original, err := a.open(ctx, p, p.original)
+	original, candidate, err := both(func(s *side) (*running, error) { return a.open(ctx, p, s) }, p.original, p.candidate)
+	defer closed(original, candidate)
 	if err != nil {
-		return fmt.Errorf("original: %w", err)
+		return err
 	}
-	defer original.Close()
-	candidate, err := a.open(ctx, p, p.candidate)
-	if err != nil {
-		return fmt.Errorf("candidate: %w", err)
-	}
-	defer candidate.Close()
 	for i, d := range drives()[:a.affordable()] {
-		x, err := original.run(ctx, d)
+		x, y, err := both(func(r *running) (interp.Env, error) { return r.run(ctx, d) }, original, candidate)
 		if err != nil {
-			return fmt.Errorf("original: %w", err)
-		}
-		y, err := candidate.run(ctx, d)
-		if err != nil {
-			return fmt.Errorf("candidate: %w", err)
+			return err
 		}
 		if _, err := a.outputs(x, y, maxApart); err != nil {
 			return err
@@ -131,6 +124,33 @@ func (a *abroad) bounded(ctx context.Context, p *part, d drive, x, y interp.Env)
 		}
 	}
 	return nil
+}
+
+// both does for the original and, beside it, for the candidate.
+func both[A, B any](do func(A) (B, error), original, candidate A) (x, y B, err error) {
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		if y, err = do(candidate); err != nil {
+			err = fmt.Errorf("candidate: %w", err)
+		}
+		done <- err
+	}()
+	if x, err = do(original); err != nil {
+		err = fmt.Errorf("original: %w", err)
+	}
+	if other := <-done; err == nil {
+		err = other
+	}
+	return x, y, err
+}
+
+func closed(list ...*running) {
+	for _, r := range list {
+		if r != nil {
+			r.Close()
+		}
+	}
 }
 
 // running is a part of a model in the engine.
@@ -363,10 +383,10 @@ func absolute(x []float64) []float64 {
 	return y
 }
 
-// whole runs both models from their inputs on, the original as the masked
+// models runs both models from their inputs on, the original as the masked
 // reference. Where the head convolutions differ by how they sum, rows are judged by
 // our interpreter, on what the engine's head convolutions of the original gave.
-func (a *abroad) whole(ctx context.Context, samples []Sample, given bool) error {
+func (a *abroad) models(ctx context.Context, samples []Sample, given bool) error {
 	p := part{original: a.original, candidate: a.candidate, outputs: true, convs: a.headConvs(), gone: a.gone()}
 	if p.chosen = a.unseen == nil && len(a.chosen()) > 0; p.chosen {
 		if a.unseen = a.runs(ctx, &p, samples, given); a.unseen == nil || ctx.Err() != nil {
@@ -380,16 +400,11 @@ func (a *abroad) whole(ctx context.Context, samples []Sample, given bool) error 
 
 // runs runs both models on samples.
 func (a *abroad) runs(ctx context.Context, p *part, samples []Sample, given bool) error {
-	original, err := a.ready(ctx, p, a.original, nil)
+	original, candidate, err := both(func(s *side) (*running, error) { return a.ready(ctx, p, s, nil) }, a.original, a.candidate)
+	defer closed(original, candidate)
 	if err != nil {
-		return fmt.Errorf("original: %w", err)
+		return err
 	}
-	defer original.Close()
-	candidate, err := a.ready(ctx, p, a.candidate, nil)
-	if err != nil {
-		return fmt.Errorf("candidate: %w", err)
-	}
-	defer candidate.Close()
 	for _, s := range samples {
 		if err := a.sample(ctx, p, original, candidate, s, given); err != nil {
 			return fmt.Errorf("%s: %w", s.Name, err)
@@ -400,13 +415,9 @@ func (a *abroad) runs(ctx context.Context, p *part, samples []Sample, given bool
 
 // sample runs both models on one sample.
 func (a *abroad) sample(ctx context.Context, p *part, original, candidate *running, s Sample, given bool) error {
-	x, err := original.on(ctx, s.Inputs, interp.Env{})
+	x, y, err := both(func(r *running) (interp.Env, error) { return r.on(ctx, s.Inputs, interp.Env{}) }, original, candidate)
 	if err != nil {
-		return fmt.Errorf("original: %w", err)
-	}
-	y, err := candidate.on(ctx, s.Inputs, interp.Env{})
-	if err != nil {
-		return fmt.Errorf("candidate: %w", err)
+		return err
 	}
 	equal, err := a.convs(ctx, p.convs, x, y)
 	if err != nil {

@@ -182,13 +182,9 @@ func (c *comparison) computeOn(ctx context.Context, n *numbers, p part, d drive,
 		}
 		return s.run(ctx, &interp.Machine{Opset: s.model.Opset, Cells: cells}, fed, p.want(s), nil, nil)
 	}
-	originals, err := run(p.original)
+	originals, candidates, err := both(run, p.original, p.candidate)
 	if err != nil {
-		return fmt.Errorf("original: %w", err)
-	}
-	candidates, err := run(p.candidate)
-	if err != nil {
-		return fmt.Errorf("candidate: %w", err)
+		return err
 	}
 	if p.decodes && n.rows == nil {
 		n.rows = &rows{d.name, originals, candidates}

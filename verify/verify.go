@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -19,6 +20,8 @@ type Options struct {
 	// Engines run parts of both models, and both models whole, beside our
 	// interpreter.
 	Engines []Engine
+	// Alone says that our interpreter runs only where they lack something.
+	Alone bool
 	// Samples are what whole models are fed with, at the shapes of the first
 	// claim; without any, engines that are not ours get noise.
 	Samples []Sample
@@ -46,9 +49,8 @@ func Check(ctx context.Context, original, candidate *onnxir.Model, claims []Clai
 	if o.Mode == None {
 		return r, nil
 	}
-	j := &judge{report: r, mode: o.Mode}
+	j := &judge{report: r, mode: o.Mode, alone: o.Alone && len(o.Engines) > 0, self: EngineInfo{"anchorc", o.Version}}
 	if o.Mode != Proof {
-		r.Engines = []EngineInfo{{"anchorc", o.Version}}
 		for _, e := range o.Engines {
 			r.Engines = append(r.Engines, EngineInfo{e.Name, e.Version})
 		}
@@ -75,6 +77,8 @@ type judge struct {
 	mode    Mode
 	engines []Engine
 	samples []Sample // used up by the first claim
+	alone   bool     // our interpreter stays out where it can
+	self    EngineInfo
 	refuted bool
 	open    bool // something could not be decided
 	bounded bool // an output is computed by other steps
@@ -164,10 +168,17 @@ func (j *judge) claim(ctx context.Context, c *comparison) error {
 	c.findCuts()
 	found := j.elsewhere(ctx, c)
 	proved, err := j.proof(ctx, c)
-	if err == nil {
+	var elsewhere []*abroad
+	if j.alone {
+		elsewhere = found()
+	}
+	if err == nil && !(j.alone && j.enough(c, elsewhere, tagged, grids)) {
 		err = j.numbers(ctx, c, proved, tagged, grids)
 	}
-	for _, a := range found() {
+	if !j.alone {
+		elsewhere = found()
+	}
+	for _, a := range elsewhere {
 		j.judged(a)
 	}
 	if err == nil {
@@ -228,6 +239,20 @@ func (j *judge) proof(ctx context.Context, c *comparison) (bool, error) {
 	return false, nil
 }
 
+// enough reports whether other engines have computed all there is, and says so.
+func (j *judge) enough(c *comparison, elsewhere []*abroad, tagged *tagged, grids [][2]int) bool {
+	i := slices.IndexFunc(elsewhere, func(a *abroad) bool { return a.whole && a.err == nil && a.unseen == nil })
+	if i < 0 || c.hasBounded() {
+		return false
+	}
+	for k := range elsewhere[i].n.outputs {
+		if tagged != nil {
+			elsewhere[i].n.outputs[k].Exercised = c.exercised(tagged.rows[k], grids, math.MaxInt)
+		}
+	}
+	return true
+}
+
 // numbers compares what both models compute.
 func (j *judge) numbers(ctx context.Context, c *comparison, proved bool, tagged *tagged, grids [][2]int) error {
 	if j.bounded = j.bounded || c.hasBounded(); j.bounded && j.mode == Proof {
@@ -235,6 +260,9 @@ func (j *judge) numbers(ctx context.Context, c *comparison, proved bool, tagged 
 	}
 	if j.mode == Proof {
 		return nil
+	}
+	if !slices.Contains(j.report.Engines, j.self) {
+		j.report.Engines = slices.Insert(j.report.Engines, 0, j.self)
 	}
 	n, err := c.compute(ctx)
 	for i := range c.claim.Outputs {

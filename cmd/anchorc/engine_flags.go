@@ -18,26 +18,25 @@ func engineFlags(standard string) []cli.Flag {
 	}
 }
 
-// engines gives the engines that the flags ask for, beside the interpreter,
-// which always runs. Where none is asked for and ifFound says so, ONNX Runtime
-// is taken if there is one.
-func engines(c *cli.Context, ifFound bool) ([]verify.Engine, error) {
-	var list []verify.Engine
+// engines gives the engines that the flags ask for beside the interpreter, and
+// whether that is to stay out. Where none is asked for and ifFound says so, ONNX
+// Runtime is taken if there is one.
+func engines(c *cli.Context, ifFound bool) (list []verify.Engine, alone bool, err error) {
 	asked := c.StringSlice("engine")
 	if len(asked) == 0 && (ifFound || c.IsSet("onnxruntime")) {
 		e, err := engine.ONNXRuntime(c.Context, c.String("onnxruntime"))
 		if err == nil {
-			return []verify.Engine{e}, nil
+			return []verify.Engine{e}, false, nil
 		}
 		if errors.As(err, new(*engine.NotFound)) && !c.IsSet("onnxruntime") {
-			return nil, nil
+			return nil, false, nil
 		}
-		return nil, at("--onnxruntime", err)
+		return nil, false, at("--onnxruntime", err)
 	}
 	seen := map[string]bool{}
 	for _, name := range asked {
 		if seen[name] {
-			return nil, at("--engine", usageError(fmt.Sprintf("%q is given twice; leave one", name)))
+			return nil, false, at("--engine", usageError(fmt.Sprintf("%q is given twice; leave one", name)))
 		}
 		seen[name] = true
 		switch name {
@@ -45,17 +44,17 @@ func engines(c *cli.Context, ifFound bool) ([]verify.Engine, error) {
 		case "onnxruntime":
 			e, err := engine.ONNXRuntime(c.Context, c.String("onnxruntime"))
 			if err != nil {
-				return nil, at("--engine onnxruntime", err)
+				return nil, false, at("--engine onnxruntime", err)
 			}
 			list = append(list, e)
 		case "onnx-go":
 			list = append(list, engine.ONNXGo())
 		default:
-			return nil, at("--engine", usageError(fmt.Sprintf("%q is no engine; there are interp, onnxruntime and onnx-go", name)))
+			return nil, false, at("--engine", usageError(fmt.Sprintf("%q is no engine; there are interp, onnxruntime and onnx-go", name)))
 		}
 	}
 	if c.IsSet("onnxruntime") && !seen["onnxruntime"] {
-		return nil, at("--onnxruntime", usageError("the library is named, but --engine does not ask for onnxruntime"))
+		return nil, false, at("--onnxruntime", usageError("the library is named, but --engine does not ask for onnxruntime"))
 	}
-	return list, nil
+	return list, len(list) > 0 && !seen["interp"], nil
 }

@@ -190,7 +190,7 @@ func oneEngine(c *cli.Context) (verify.Engine, error) {
 			return verify.Interpreter(passes.Version), nil
 		}
 	}
-	list, err := engines(c, true)
+	list, _, err := engines(c, true)
 	if err != nil {
 		return verify.Engine{}, err
 	}

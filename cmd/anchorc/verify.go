@@ -34,7 +34,7 @@ func (t *tool) verify() *cli.Command {
 			if o.Analyze, err = analysis(c); err != nil {
 				return err
 			}
-			if o.Engines, err = engines(c, true); err != nil {
+			if o.Engines, o.Alone, err = engines(c, true); err != nil {
 				return err
 			}
 			if o.Samples, err = t.samples(c); err != nil {
@@ -155,7 +155,7 @@ func showVerified(w io.Writer, r *verify.Report) {
 	if d := r.Detections; d != nil {
 		fmt.Fprintf(w, "  detections: %s\n", detected(d))
 	}
-	if len(r.Engines) > 1 {
+	if len(r.Engines) > 1 || len(r.Engines) == 1 && r.Engines[0].Name != "anchorc" {
 		var names []string
 		for _, e := range r.Engines {
 			names = append(names, e.Name+" "+e.Version)

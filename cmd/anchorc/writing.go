@@ -34,7 +34,7 @@ func writingOf(c *cli.Context, in string) (w writing, err error) {
 	if w.options.Verify, err = verifyMode(c); err != nil {
 		return w, err
 	}
-	if w.options.Engines, err = engines(c, false); err != nil {
+	if w.options.Engines, w.options.Alone, err = engines(c, false); err != nil {
 		return w, err
 	}
 	return w, w.checkPaths()
