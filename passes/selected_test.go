@@ -86,11 +86,25 @@ func selecting(kind string) *onnxir.Model {
 		hand("best", node("Gather", vs(node("Reshape", vs(each, ints(-1))), at), axis(0)))
 		hand("names", node("Gather", vs(g.AddInitializer(onnxir.NewTensor("names", table[:5], 5)), class), axis(0)))
 		hand("dets", node("Gather", vs(boxes, row), axis(1)))
+	case "batched": // the image's number stands beside that of the row
+		n := g.AddNode("TopK", vs(node("Reshape", vs(found, ints(1, -1))), ints(9)), []string{"top", "numbers"}, axis(1))
+		row := node("Reshape", vs(node("Div", vs(n.Out(1), scalar(2))), ints(1, -1, 1)))
+		image := g.AddInitializer(onnxir.NewTensor("image", make([]int64, 9), 1, 9, 1))
+		hand("dets", node("GatherND", vs(boxes, node("Concat", vs(image, row), axis(2)))))
+	case "joined": // what was chosen of each class stands behind what was of the one before
+		var lists []*onnxir.Value
+		for class := range int64(2) {
+			of := squeeze(node("Slice", vs(found, ints(class), ints(class+1), ints(2))), 2)
+			where := node("Transpose", vs(node("NonZero", vs(node("Greater", vs(of, float(0)))))), onnxir.IntsAttr("perm", 1, 0))
+			top := g.AddNode("TopK", vs(node("GatherND", vs(of, where)), ints(10)), []string{"top", "numbers"}, axis(0))
+			lists = append(lists, node("GatherND", vs(where, node("Reshape", vs(top.Out(1), ints(-1, 1))))))
+		}
+		hand("dets", node("GatherND", vs(boxes, node("Concat", lists, axis(0)))))
 	}
 	return m
 }
 
-var selections = []string{"topk", "flattened", "nonzero", "nms", "numbered"}
+var selections = []string{"topk", "flattened", "nonzero", "nms", "numbered", "batched", "joined"}
 
 // saved is a model as it is read from a file.
 func saved(t *testing.T, m *onnxir.Model) *onnxir.Model {

@@ -138,6 +138,9 @@ func (r *restriction) rewriteBehind(ctx context.Context, n *onnxir.Node) (bool, 
 		err = r.gatherBehind(ctx, n)
 	default:
 		if err = r.countsInside(n); err == nil {
+			err = r.fewer(ctx, n)
+		}
+		if err == nil {
 			err = r.followRows(ctx, n)
 		}
 	}
@@ -216,6 +219,55 @@ func (r *restriction) topK(n *onnxir.Node) error {
 	return nil
 }
 
+// fewer cuts constants that stand beside what was chosen, entry by entry, to as
+// many as can be chosen still: the first ones.
+func (r *restriction) fewer(ctx context.Context, n *onnxir.Node) error {
+	o := op(n)
+	if !n.Is("Concat") && !n.Is("Where") && (o == nil || o.Kind != interp.Maps) {
+		return nil
+	}
+	type axis struct{ was, is int }
+	less := map[int]axis{} // counted from the last axis
+	for _, v := range n.Inputs {
+		if v == nil || !r.tail.Behind(v) {
+			continue
+		}
+		was, is := r.old[v], r.now(v)
+		if was == nil || is == nil || was.Rank() != is.Rank() {
+			continue
+		}
+		for a, size := range was.Shape {
+			if is.Shape[a] < size {
+				less[was.Rank()-a] = axis{size, is.Shape[a]}
+			}
+		}
+	}
+	if n.Is("Concat") && r.old[n.Out(0)] != nil {
+		delete(less, r.old[n.Out(0)].Rank()-concatAxis(n, r.old[n.Out(0)].Rank()))
+	}
+	for i, v := range n.Inputs {
+		if len(less) == 0 || v == nil || r.tail.Behind(v) || r.old[v] == nil || !r.old[v].Static() {
+			continue
+		}
+		k := whole(r.old[v].Rank())
+		for a, size := range r.old[v].Shape {
+			if l, is := less[r.old[v].Rank()-a]; is && size == l.was {
+				k.Axes[a] = make([]int, l.is)
+				for at := range k.Axes[a] {
+					k.Axes[a][at] = at
+				}
+			}
+		}
+		if k.all() {
+			continue
+		}
+		if err := r.want(ctx, n, i, k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // gatherBehind sees to it that what is gathered by numbers of rows has those rows.
 func (r *restriction) gatherBehind(ctx context.Context, n *onnxir.Node) error {
 	b, data, by := r.behind, n.In(0), n.In(1)
@@ -234,10 +286,8 @@ func (r *restriction) gatherBehind(ctx context.Context, n *onnxir.Node) error {
 	index := map[int]*rows{}
 	switch {
 	case n.Is("GatherND"):
-		if cols := b.columns[by]; cols != nil && b.axis[by] == r.old[by].Rank()-1 {
-			for a, c := range cols {
-				index[a] = c
-			}
+		for a, c := range r.columnsLast(by) {
+			index[int(attrInt(n, "batch_dims", 0))+a] = c
 		}
 	default:
 		index[axis] = b.single[by]
@@ -252,7 +302,7 @@ func (r *restriction) gatherBehind(ctx context.Context, n *onnxir.Node) error {
 		}
 	case r.tail.Behind(data):
 		// Chosen before: its places are no rows.
-		if cols := b.columns[data]; cols != nil && axis == b.axis[data] && !r.tail.Behind(by) {
+		if cols := b.columns[data]; cols != nil && n.Is("Gather") && axis == b.axis[data] && !r.tail.Behind(by) {
 			return r.pickColumns(n, cols, r.old[by])
 		}
 		b.single[n.Out(0)] = b.single[data]
@@ -262,6 +312,12 @@ func (r *restriction) gatherBehind(ctx context.Context, n *onnxir.Node) error {
 				at += r.old[by].Rank() - 1
 			}
 			b.name(n.Out(0), at, cols)
+		}
+		if cols := b.columns[data]; cols != nil && n.Is("GatherND") && n.Attr("batch_dims") == nil {
+			index := r.old[by].Shape
+			if at := b.axis[data] - index[len(index)-1]; at >= 0 {
+				b.name(n.Out(0), at+len(index)-1, cols)
+			}
 		}
 		b.mixed[n.Out(0)] = b.mixed[data]
 	default: // a table
@@ -294,6 +350,18 @@ func (r *restriction) gatherBehind(ctx context.Context, n *onnxir.Node) error {
 			}
 			n.SetInput(0, small)
 		}
+	}
+	return nil
+}
+
+// columnsLast gives the rows that each index along the last axis holds, or nil.
+func (r *restriction) columnsLast(v *onnxir.Value) []*rows {
+	last := r.old[v].Rank() - 1
+	switch cols := r.behind.columns[v]; {
+	case cols != nil && r.behind.axis[v] == last:
+		return cols
+	case cols == nil && last >= 0 && r.old[v].Shape[last] == 1:
+		return []*rows{r.behind.single[v]}
 	}
 	return nil
 }
@@ -531,44 +599,77 @@ func (r *restriction) sliceColumns(n *onnxir.Node, cols []*rows) error {
 
 // concatRows puts numbers of rows behind each other.
 func (r *restriction) concatRows(n *onnxir.Node) error {
-	b := r.behind
-	var parts []*rows
+	b, out := r.behind, n.Out(0)
+	x := r.old[out]
+	axis := int(attrInt(n, "axis", 1))
+	if axis < 0 {
+		axis += x.Rank()
+	}
+	if slices.ContainsFunc(n.Inputs, func(v *onnxir.Value) bool { return b.columns[v] != nil && b.axis[v] != axis }) {
+		return r.concatColumns(n)
+	}
+	var list []*rows
 	some := false
 	for _, v := range n.Inputs {
-		p := b.single[v]
-		some = some || p != nil || b.mixed[v]
-		if p != nil && p.parts != nil {
-			parts = append(parts, p.parts...)
-		} else {
-			parts = append(parts, p)
-		}
+		list = append(list, b.single[v])
+		some = some || b.single[v] != nil || b.mixed[v]
 	}
 	if !some {
 		return nil
 	}
-	out := n.Out(0)
-	if axis, x := n.Attr("axis"), r.old[out]; axis != nil && x.Rank() == 2 && (axis.Int == 1 || axis.Int == -1) && x.Shape[1] == len(n.Inputs) {
+	if x.Rank() > 1 && axis == x.Rank()-1 && x.Shape[axis] == len(n.Inputs) {
 		// Columns side by side, as of indices for GatherND.
-		var cols []*rows
-		for _, v := range n.Inputs {
-			cols = append(cols, b.single[v])
-		}
-		b.name(out, 1, cols)
-		if x.Shape[0] > 1 {
+		if b.name(out, axis, list); x.Shape[axis-1] > 1 {
 			return nil
 		}
 	}
-	if slices.Contains(parts, nil) {
+	if b.single[out] = b.after(list); b.single[out] == nil {
 		b.mixed[out] = b.columns[out] == nil
+	}
+	return nil
+}
+
+// concatColumns puts lists with the same columns behind each other.
+func (r *restriction) concatColumns(n *onnxir.Node) error {
+	b := r.behind
+	at, size := -1, 0
+	for _, v := range n.Inputs {
+		if cols := b.columns[v]; cols != nil {
+			at, size = b.axis[v], len(cols)
+		}
+	}
+	var cols []*rows
+	for i := range size {
+		var list []*rows
+		for _, v := range n.Inputs {
+			mine := b.columns[v]
+			if mine == nil || b.axis[v] != at || len(mine) != size {
+				b.mixed[n.Out(0)] = true
+				return nil
+			}
+			list = append(list, mine[i])
+		}
+		cols = append(cols, b.after(list))
+	}
+	b.name(n.Out(0), at, cols)
+	return nil
+}
+
+// after gives numbers of rows behind each other; nil where some are not known.
+func (b *behind) after(list []*rows) *rows {
+	if slices.Contains(list, nil) {
 		return nil
 	}
 	b.choices++
-	all := &rows{choice: b.choices, parts: parts}
-	for _, p := range parts {
+	all := &rows{choice: b.choices}
+	for _, p := range list {
+		if p.parts == nil {
+			all.parts = append(all.parts, p)
+		}
+		all.parts = append(all.parts, p.parts...)
 		all.from, all.to = append(all.from, p.from...), append(all.to, p.to...)
 	}
-	b.single[n.Out(0)] = all
-	return nil
+	return all
 }
 
 // mapRows computes with numbers of rows: on all old ones, and on all new ones. Nil
