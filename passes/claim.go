@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"anchorc/analyze"
 	"anchorc/mask"
@@ -32,7 +33,11 @@ func Verify(ctx context.Context, original, candidate *onnxir.Model, mk *mask.Mas
 		if err != nil {
 			return nil, err
 		}
-		return r.check(ctx, candidate)
+		report, err := r.check(ctx, candidate)
+		if err != nil {
+			return nil, err
+		}
+		return honest(report, candidate, original.Property("anchorc.kept")), nil
 	}
 	facts, err := analyze.Analyze(ctx, original, o.Analyze)
 	if err != nil {
@@ -50,19 +55,29 @@ func Verify(ctx context.Context, original, candidate *onnxir.Model, mk *mask.Mas
 			return nil, err
 		}
 	}
+	_, kept, err := names(original, facts, removed)
+	if err != nil {
+		return nil, err
+	}
+	var report *verify.Report
 	if made == "fused" {
 		same := slices.EqualFunc(original.Graph.Outputs, candidate.Graph.Outputs, func(a, b *onnxir.Value) bool { return a.Name == b.Name })
 		how := bestIn(candidate)
 		how.KeepOutputs = same && how.Best == 0
-		return verifyFused(ctx, original, candidate, how, removed, o)
-	}
-	if removed == nil {
-		for _, n := range facts.Count() {
-			removed = append(removed, make([]bool, n))
+		report, err = verifyFused(ctx, original, candidate, how, removed, o)
+	} else {
+		if removed == nil {
+			for _, n := range facts.Count() {
+				removed = append(removed, make([]bool, n))
+			}
 		}
+		s := statementOf(facts, removed, original)
+		report, err = s.judge(ctx, original, candidate, o)
 	}
-	s := statementOf(facts, removed, original)
-	return s.judge(ctx, original, candidate, o)
+	if err != nil {
+		return nil, err
+	}
+	return honest(report, candidate, strings.Join(kept, ",")), nil
 }
 
 // verifying says how verification goes about it.

@@ -4,40 +4,65 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"anchorc/analyze"
+	"anchorc/onnxir"
+	"anchorc/verify"
 )
 
 // stamp writes into the metadata which anchors went, of which file. After
 // several prunings all of it is said of the first source, by its ids.
 func stamp(_ context.Context, p *pruning) error {
-	source, removed := p.sha256, []string{}
-	var first []string
-	if before := p.model.Property("anchorc.kept"); before != "" {
-		first = strings.Split(before, ",")
-		removed = strings.Split(p.model.Property("anchorc.mask"), ",")
+	source := p.sha256
+	if p.model.Property("anchorc.kept") != "" {
 		source = p.model.Property("anchorc.source.sha256")
 	}
-	var kept []string
-	at := 0
-	for l, level := range p.facts.Head.Levels {
-		for a, anchor := range level.Anchors {
-			name := anchor.ID()
-			if first != nil {
-				if at >= len(first) {
-					return fmt.Errorf("metadata anchorc.kept names %d anchors, the model has more", len(first))
-				}
-				name = first[at]
-			}
-			at++
-			if p.removed[l][a] {
-				removed = append(removed, name)
-			} else {
-				kept = append(kept, name)
-			}
-		}
+	removed, kept, err := names(p.model, p.facts, p.removed)
+	if err != nil {
+		return err
 	}
 	p.model.SetProperty("anchorc.version", Version)
 	p.model.SetProperty("anchorc.mask", strings.Join(removed, ","))
 	p.model.SetProperty("anchorc.kept", strings.Join(kept, ","))
 	p.model.SetProperty("anchorc.source.sha256", source)
 	return nil
+}
+
+// names gives the anchors that went, and those that stay, by the ids of the first
+// source: what went before is in the metadata of a model.
+func names(m *onnxir.Model, facts *analyze.Detector, gone [][]bool) (removed, kept []string, err error) {
+	var first []string
+	if before := m.Property("anchorc.kept"); before != "" {
+		first = strings.Split(before, ",")
+		removed = strings.FieldsFunc(m.Property("anchorc.mask"), func(r rune) bool { return r == ',' })
+	}
+	at := 0
+	for l, level := range facts.Head.Levels {
+		for a, anchor := range level.Anchors {
+			name := anchor.ID()
+			if first != nil {
+				if at >= len(first) {
+					return nil, nil, fmt.Errorf("metadata anchorc.kept names %d anchors, the model has more", len(first))
+				}
+				name = first[at]
+			}
+			at++
+			if gone != nil && gone[l][a] {
+				removed = append(removed, name)
+			} else {
+				kept = append(kept, name)
+			}
+		}
+	}
+	return removed, kept, nil
+}
+
+// honest refutes a candidate whose metadata say that other anchors stay than do, by the
+// ids of the first source.
+func honest(r *verify.Report, candidate *onnxir.Model, kept string) *verify.Report {
+	if says := candidate.Property("anchorc.kept"); says != "" && says != kept {
+		r.Verdict, r.Proved = verify.Refuted, false
+		r.Reasons = append(r.Reasons, fmt.Sprintf("the candidate's metadata say that other anchors stay (anchorc.kept): %s", says))
+	}
+	return r
 }
