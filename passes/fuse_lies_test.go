@@ -145,22 +145,23 @@ func turn(n *onnxir.Node) bool {
 // fusedLies are lies about fused models.
 var fusedLies = map[string]func(l fusedLiar) bool{
 	"a table entry off by eight units in the last place": func(l fusedLiar) bool {
-		for _, v := range l.tables() {
-			unit := math.Ldexp(1, -23)
-			if v.Init.DType == onnxir.Float16 {
-				unit = math.Ldexp(1, -10)
-			}
-			return l.touch(v, func(x []float64) {
-				at := 0
-				for i := range x {
-					if math.Abs(x[i]) > math.Abs(x[at]) {
-						at = i
-					}
-				}
-				x[at] *= 1 + 8*unit
-			})
+		list := l.tables()
+		if len(list) == 0 {
+			return false
 		}
-		return false
+		unit := math.Ldexp(1, -23)
+		if list[0].Init.DType == onnxir.Float16 {
+			unit = math.Ldexp(1, -10)
+		}
+		return l.touch(list[0], func(x []float64) {
+			at := 0
+			for i := range x {
+				if math.Abs(x[i]) > math.Abs(x[at]) {
+					at = i
+				}
+			}
+			x[at] *= 1 + 8*unit
+		})
 	},
 	"a class exchanged": func(l fusedLiar) bool { return l.columns("scores", exchanged(0, 1)) },
 	"x and y exchanged": func(l fusedLiar) bool {
@@ -168,10 +169,8 @@ var fusedLies = map[string]func(l fusedLiar) bool{
 	},
 	"levels exchanged": func(l fusedLiar) bool { return turn(l.node("Concat", ".rows")) },
 	"a variance changed": func(l fusedLiar) bool {
-		for _, v := range l.constants("fused.rate", "fused.gains") {
-			return l.touch(v, func(x []float64) { x[0] *= 1.001 })
-		}
-		return false
+		list := l.constants("fused.rate", "fused.gains")
+		return len(list) > 0 && l.touch(list[0], func(x []float64) { x[0] *= 1.001 })
 	},
 	"channels in another order": func(l fusedLiar) bool {
 		n := l.head()
