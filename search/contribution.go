@@ -1,6 +1,10 @@
 package search
 
-import "anchorc/cocoeval"
+import (
+	"context"
+
+	"anchorc/cocoeval"
+)
 
 // Contribution is what one anchor does in the unpruned detector.
 type Contribution struct {
@@ -18,8 +22,8 @@ type Contribution struct {
 	LostAP float64 `json:"lost_ap"`
 }
 
-// Contributions tells what each anchor does.
-func (e *Evaluator) Contributions() []Contribution {
+// Contributions tells what each anchor does; nil where it is interrupted.
+func (e *Evaluator) Contributions(ctx context.Context) []Contribution {
 	anchors := e.Head.Anchors()
 	list := make([]Contribution, len(anchors))
 	base := e.Evaluate(Set{})
@@ -31,6 +35,9 @@ func (e *Evaluator) Contributions() []Contribution {
 	})
 	best, objects := e.bestFor()
 	for i := range list {
+		if ctx.Err() != nil {
+			return nil
+		}
 		list[i].ID = anchors[i].ID
 		if objects > 0 {
 			list[i].BestFor = float64(best[i]) / float64(objects)

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 
@@ -20,8 +21,8 @@ const draws = 200
 
 // Noise says, for each mask, how sure the difference of its AP to the unpruned
 // detector's is: images are drawn anew, with replacement (the bootstrap: Efron
-// 1979), the same for all masks.
-func (e *Evaluator) Noise(masks []Set) []Interval {
+// 1979), the same for all masks. It is nil where it is interrupted.
+func (e *Evaluator) Noise(ctx context.Context, masks []Set) []Interval {
 	r := rand.New(rand.NewPCG(1979, 200))
 	times := make([][]int, draws)
 	for d := range times {
@@ -33,6 +34,9 @@ func (e *Evaluator) Noise(masks []Set) []Interval {
 	base := e.resampled(Set{}, times)
 	list := make([]Interval, len(masks))
 	for i, s := range masks {
+		if ctx.Err() != nil {
+			return nil
+		}
 		ap := e.resampled(s, times)
 		for d := range ap {
 			ap[d] -= base[d]

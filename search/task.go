@@ -113,8 +113,11 @@ func (t Task) Run(ctx context.Context, h *Head, set *cocoeval.Dataset, candidate
 	for _, q := range r.Front {
 		masks = append(masks, q.Removed)
 	}
-	r.Noise = e.Noise(masks)
-	r.Anchors = e.Contributions()
+	r.Noise = e.Noise(ctx, masks)
+	r.Anchors = e.Contributions(ctx)
+	if r.Ended == nil {
+		r.Ended = ctx.Err()
+	}
 	if held != nil {
 		other, err := NewEvaluator(h, held, of(held, candidates), rules)
 		if err != nil {

@@ -50,7 +50,9 @@ func (r *Result) Report(h *Head, parameters map[string]any) *Report {
 	}
 	for i := range r.Front {
 		q := point(&r.Front[i])
-		q.Noise = &r.Noise[i]
+		if r.Noise != nil {
+			q.Noise = &r.Noise[i]
+		}
 		if r.HeldOut != nil {
 			held := point(&r.HeldOut[i+1])
 			q.Holdout = &held
