@@ -37,6 +37,7 @@ func (m *Manifest) Check(ctx context.Context, folder string, candidate *onnxir.M
 		r.Reasons = append(r.Reasons, fmt.Sprintf(format, args...))
 	}
 	if why := m.takes(candidate); why != "" {
+		r.Samples = 0
 		refute("%s", why)
 		return r, nil
 	}
@@ -131,7 +132,7 @@ func (m *Manifest) takes(candidate *onnxir.Model) string {
 
 // unrunnable is the report of a candidate that an engine does not run.
 func unrunnable(r *verify.Report, err error) (*verify.Report, error) {
-	r.Verdict = verify.Unknown
+	r.Verdict, r.Samples = verify.Unknown, 0
 	var lacks *verify.NotCovered
 	if errors.As(err, &lacks) {
 		r.NotCovered = append(r.NotCovered, err.Error())
