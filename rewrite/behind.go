@@ -282,21 +282,26 @@ func (r *restriction) gatherBehind(ctx context.Context, n *onnxir.Node) error {
 	if axis < 0 {
 		axis += old.Rank()
 	}
-	// Which rows index each axis of the data.
-	index := map[int]*rows{}
-	switch {
-	case n.Is("GatherND"):
-		for a, c := range r.columnsLast(by) {
-			index[int(attrInt(n, "batch_dims", 0))+a] = c
+	// Which rows index each axis of the data, and up to which axis it is indexed.
+	index := map[int]*rows{axis: b.single[by]}
+	indexed := func(a int) bool { return a == axis }
+	if n.Is("GatherND") {
+		x := r.old[by]
+		if x == nil || x.Rank() == 0 {
+			return fmt.Errorf("nothing is known of %q", by.Name)
 		}
-	default:
-		index[axis] = b.single[by]
+		first := int(attrInt(n, "batch_dims", 0))
+		index = map[int]*rows{}
+		indexed = func(a int) bool { return a < first+x.Shape[x.Rank()-1] }
+		for i, c := range r.columnsLast(by) {
+			index[first+i] = c
+		}
 	}
 	k := whole(old.Rank())
 	switch mine, carried := r.keep[data]; {
 	case carried:
 		for a := range old.Rank() {
-			if err := r.matches(ctx, index[a], mine.axis(a), b.mixed[by], n.Is("GatherND") || a == axis); err != nil {
+			if err := r.matches(ctx, index[a], mine.axis(a), b.mixed[by], indexed(a)); err != nil {
 				return fmt.Errorf("%q is gathered along axis %d: %w", data.Name, a, err)
 			}
 		}

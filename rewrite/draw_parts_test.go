@@ -218,6 +218,16 @@ func (d *drawing) written(s strand) (strand, bool) {
 	part, _ := d.mapped(s.with(d.slice(s.v, last, int64(start), int64(end), 1), last, d.other('o', end-start)))
 	shape := part.shape()
 	var list, dims []int64
+	if d.one(3) { // one index for each element, along the last axis
+		for at := range count(shape) {
+			list = append(list, int64(start+place(at, shape)[last]))
+		}
+		for _, n := range shape {
+			dims = append(dims, int64(n))
+		}
+		indices := d.constant(onnxir.NewTensor("indices", list, dims...))
+		return strand{d.node("ScatterElements", vals(s.v, indices, part.v), onnxir.IntAttr("axis", int64(last))), s.axes}, true
+	}
 	for at := range count(shape) {
 		index := place(at, shape)
 		for i, p := range index {

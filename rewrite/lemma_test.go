@@ -35,7 +35,7 @@ var reasons = []struct{ op, text, why string }{
 const least = 4
 
 var (
-	forward  = strings.Fields("Add BatchNormalization Cast Clip Concat Conv Div Exp Expand Flatten Gather GatherElements Identity LeakyRelu LogSoftmax MatMul Max Mul PRelu Pad ReduceMax ReduceSum Relu Reshape ScatterND Sigmoid Slice Softmax Split Squeeze Sub Tile Transpose Unsqueeze Where")
+	forward  = strings.Fields("Add BatchNormalization Cast Clip Concat Conv Div Exp Expand Flatten Gather GatherElements Identity LeakyRelu LogSoftmax MatMul Max Mul PRelu Pad ReduceMax ReduceSum Relu Reshape ScatterElements ScatterND Sigmoid Slice Softmax Split Squeeze Sub Tile Transpose Unsqueeze Where")
 	backward = strings.Fields("Add BatchNormalization Cast Concat Constant ConstantOfShape Conv DequantizeLinear Expand Flatten Gather Identity Max Mul Reshape Slice Split Squeeze Sub Tile Transpose Unsqueeze Where initializer")
 )
 

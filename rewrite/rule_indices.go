@@ -317,6 +317,53 @@ func ruleScatterND(r *restriction, ctx context.Context, n *onnxir.Node) error {
 	return r.want(ctx, n, 2, uk)
 }
 
+// ruleScatterElements: updates and their indices, which stand at the same places,
+// leave together; along the other axes they stand at the first places of the data.
+func ruleScatterElements(r *restriction, ctx context.Context, n *onnxir.Node) error {
+	k := r.keep[n.Out(0)]
+	data, indices := r.old[n.In(0)], r.old[n.In(1)]
+	axis, err := interp.Axis(attrInt(n, "axis", 0), data.Rank())
+	if err != nil {
+		return err
+	}
+	if !indices.Static() {
+		return fmt.Errorf("its indices are not known before the model runs")
+	}
+	if err := r.want(ctx, n, 0, k); err != nil {
+		return err
+	}
+	uk, carried := r.keep[n.In(2)]
+	if uk.Gone { // the data stay as they are
+		n.OpType, n.Attrs = "Identity", nil
+		n.SetInputs(n.Inputs[:1])
+		return nil
+	}
+	if !carried {
+		if uk = whole(data.Rank()); k.axis(axis) != nil {
+			return fmt.Errorf("constant updates along axis %d cannot be restricted", axis)
+		}
+	}
+	for i, size := range indices.Shape {
+		if i == axis {
+			continue
+		}
+		var list []int
+		if all := k.axis(i); all != nil {
+			end, _ := slices.BinarySearch(all, size)
+			list = all[:end]
+		}
+		if !carried {
+			uk.Axes[i] = list
+		} else if !slices.Equal(uk.axis(i), list) {
+			return fmt.Errorf("what is written stays at other places of axis %d than what it is written into", i)
+		}
+	}
+	if err := r.reindex(ctx, n, uk, k.axis(axis), data.Shape[axis]); err != nil {
+		return err
+	}
+	return r.want(ctx, n, 2, uk)
+}
+
 func wrap(at int64, size int) int64 {
 	if at < 0 {
 		return at + int64(size)

@@ -51,6 +51,8 @@ func ruleOf(op string) func(r *restriction, ctx context.Context, n *onnxir.Node)
 		return ruleGatherElements
 	case "MatMul":
 		return ruleMatMul
+	case "Scatter", "ScatterElements":
+		return ruleScatterElements
 	case "ScatterND":
 		return ruleScatterND
 	case "Slice":
