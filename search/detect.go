@@ -90,7 +90,7 @@ func NewReader(ctx context.Context, d *analyze.Detector, background Background) 
 	default: // an output for each level
 		decode, err := d.Decode(ctx)
 		if errors.As(err, new(*analyze.NotDecoded)) || err == nil && decode.Scores == nil {
-			return nil, &Unreadable{fmt.Sprintf("outputs %q and %q both hold classes, by no formula known; cut it with anchorc cut --at heads and say how it is decoded with --anchors FILE", scores[0].Value.Name, scores[1].Value.Name)}
+			return nil, &Unreadable{fmt.Sprintf("outputs %q and %q both hold classes; cut it with anchorc cut --at heads and say how it is decoded with --anchors FILE", scores[0].Value.Name, scores[1].Value.Name)}
 		}
 		if err != nil {
 			return nil, err
@@ -294,9 +294,13 @@ func Detect(ctx context.Context, e verify.Engine, r *Reader, pictures []Picture,
 	var taking []analyze.Input // an image
 	for _, in := range d.Inputs {
 		if v := d.Model.Graph.Value(in.Name); v != nil && len(v.Uses()) == 0 {
-			zeros, err := interp.Zeros(interp.Opaque(in.DType, in.Shape...)) // whatever it is, nobody reads it
+			n := 1
+			for _, d := range in.Shape {
+				n *= d
+			}
+			zeros, err := interp.OfNumbers(in.DType, in.Shape, make([]float64, n)) // whatever it is, nobody reads it
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("input %q: %w", in.Name, err)
 			}
 			fed[in.Name] = zeros
 			continue

@@ -13,36 +13,35 @@ import (
 )
 
 // rowsOf gives a reader of a model's rows: of the model as it is; cut in front of
-// what selects among its rows; or with its decoding written anew, by a table of
-// anchors where there is one. The models that are made for that are only run.
+// what selects among its rows; or with its decoding put behind it, by a table of
+// anchors. The models that are made for that are only run.
 func rowsOf(ctx context.Context, m *onnxir.Model, d *analyze.Detector, o analyze.Options, table *anchors.Table, background search.Background) (*search.Reader, error) {
-	how := passes.FuseOptions{}
-	if table != nil {
-		how.Anchors = withoutLandmarks(table)
-	} else {
-		if len(d.Selectors) > 0 {
-			cut, err := passes.Cut(ctx, m, passes.CutOptions{At: passes.AtDecoded}, passes.Options{Analyze: o})
-			if err != nil {
-				return nil, err
-			}
-			m = cut.Model
-			if d, err = same(ctx, m, o, d); err != nil {
-				return nil, err
-			}
+	var made *onnxir.Model
+	switch {
+	case table != nil:
+		fused, err := passes.Fuse(ctx, m, passes.FuseOptions{Anchors: withoutLandmarks(table)}, passes.Options{Analyze: o})
+		if err != nil {
+			return nil, err
 		}
-		r, err := search.NewReader(ctx, d, background)
-		if !errors.As(err, new(*search.Unreadable)) || d.Boxes == nil {
-			return r, err
+		made = fused.Model
+	case len(d.Selectors) > 0:
+		cut, err := passes.Cut(ctx, m, passes.CutOptions{At: passes.AtDecoded}, passes.Options{Analyze: o})
+		if err != nil {
+			return nil, err
 		}
+		made = cut.Model
+	default:
+		return search.NewReader(ctx, d, background)
 	}
-	fused, err := passes.Fuse(ctx, m, how, passes.Options{Analyze: o})
+	as, err := same(ctx, made, o, d)
 	if err != nil {
 		return nil, err
 	}
-	if d, err = same(ctx, fused.Model, o, d); err != nil {
-		return nil, err
+	r, err := search.NewReader(ctx, as, background)
+	if table == nil && errors.As(err, new(*search.Unreadable)) {
+		return nil, &search.Unreadable{Why: "the graph selects among rows of which it has no box and score of each class; cut it with anchorc cut --at heads and say how it is decoded with --anchors FILE"}
 	}
-	return search.NewReader(ctx, d, background)
+	return r, err
 }
 
 // withoutLandmarks is a table that decodes boxes and scores alone.
