@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 	"unsafe"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -32,6 +34,29 @@ var loaded struct {
 // change with the number of channels, and with the optimiser off, so that every
 // node computes what the file says. Errors are [*NotFound] and [*LibraryError].
 func ONNXRuntime(ctx context.Context, path string) (verify.Engine, error) {
+	if err := load(ctx, path); err != nil {
+		return verify.Engine{}, err
+	}
+	open := func(ctx context.Context, m *onnxir.Model) (verify.Runner, error) {
+		return openSession(ctx, m, ort.GraphOptimizationLevelDisableAll)
+	}
+	return verify.Engine{Name: "onnxruntime", Version: ort.GetVersion(), Open: open}, nil
+}
+
+// NewStopwatch is like [ONNXRuntime], but with the optimiser on, as models are
+// deployed: it is for how long they take, and not for what they compute.
+func NewStopwatch(ctx context.Context, path string) (*Stopwatch, error) {
+	if err := load(ctx, path); err != nil {
+		return nil, err
+	}
+	open := func(ctx context.Context, m *onnxir.Model) (Timed, error) {
+		return openSession(ctx, m, ort.GraphOptimizationLevelEnableAll)
+	}
+	return &Stopwatch{"onnxruntime " + ort.GetVersion(), open}, nil
+}
+
+// load loads the library, once.
+func load(ctx context.Context, path string) error {
 	loaded.Lock()
 	defer loaded.Unlock()
 	if path == "" && loaded.path != "" {
@@ -44,18 +69,18 @@ func ONNXRuntime(ctx context.Context, path string) (verify.Engine, error) {
 		err = checkLibrary(path)
 	}
 	if err != nil {
-		return verify.Engine{}, err
+		return err
 	}
 	if loaded.path == "" {
 		ort.SetSharedLibraryPath(path)
 		if err := ort.InitializeEnvironment(ort.WithLogLevelFatal()); err != nil {
-			return verify.Engine{}, &LibraryError{path, loadingFailed(err)}
+			return &LibraryError{path, loadingFailed(err)}
 		}
 		loaded.path = path
 	} else if loaded.path != path {
-		return verify.Engine{}, &LibraryError{path, "the process has loaded " + loaded.path + " already"}
+		return &LibraryError{path, "the process has loaded " + loaded.path + " already"}
 	}
-	return verify.Engine{Name: "onnxruntime", Version: ort.GetVersion(), Open: openSession}, nil
+	return nil
 }
 
 func loadingFailed(err error) string {
@@ -72,7 +97,7 @@ type session struct {
 	run             *ort.DynamicAdvancedSession
 }
 
-func openSession(ctx context.Context, m *onnxir.Model) (verify.Runner, error) {
+func openSession(ctx context.Context, m *onnxir.Model, optimised ort.GraphOptimizationLevel) (*session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -91,7 +116,7 @@ func openSession(ctx context.Context, m *onnxir.Model) (verify.Runner, error) {
 	}
 	defer options.Destroy()
 	if err := errors.Join(options.SetIntraOpNumThreads(1), options.SetInterOpNumThreads(1),
-		options.SetGraphOptimizationLevel(ort.GraphOptimizationLevelDisableAll),
+		options.SetGraphOptimizationLevel(optimised),
 		options.SetLogSeverityLevel(ort.LoggingLevelFatal)); err != nil {
 		return nil, err
 	}
@@ -200,8 +225,26 @@ func notAccepted(err error, path string) error {
 
 // Run feeds the model and fetches all its outputs.
 func (s *session) Run(ctx context.Context, inputs map[string]*interp.Value) (map[string]*interp.Value, error) {
+	result := map[string]*interp.Value{}
+	_, err := s.fetch(ctx, inputs, func(v *onnxir.Value, x ort.Value) (err error) {
+		result[v.Name], err = s.fromRuntime(v, x)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// Time is how long the processor works for the model, without feeding and fetching.
+func (s *session) Time(ctx context.Context, inputs map[string]*interp.Value) (time.Duration, error) {
+	return s.fetch(ctx, inputs, func(*onnxir.Value, ort.Value) error { return nil })
+}
+
+// fetch runs the model, hands every output to take, and says how long the run took.
+func (s *session) fetch(ctx context.Context, inputs map[string]*interp.Value, take func(*onnxir.Value, ort.Value) error) (time.Duration, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err // else a short run may end before it is told
+		return 0, err // else a short run may end before it is told
 	}
 	fed := make([]ort.Value, 0, len(s.inputs))
 	defer func() {
@@ -212,17 +255,17 @@ func (s *session) Run(ctx context.Context, inputs map[string]*interp.Value) (map
 	for _, v := range s.inputs {
 		x := inputs[v.Name]
 		if x == nil {
-			return nil, fmt.Errorf("input %q is not given", v.Name)
+			return 0, fmt.Errorf("input %q is not given", v.Name)
 		}
 		t, err := toRuntime(x)
 		if err != nil {
-			return nil, fmt.Errorf("input %q: %w", v.Name, err)
+			return 0, fmt.Errorf("input %q: %w", v.Name, err)
 		}
 		fed = append(fed, t)
 	}
 	options, err := ort.NewRunOptions()
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	defer options.Destroy()
 	stop := context.AfterFunc(ctx, func() { options.Terminate() })
@@ -235,19 +278,22 @@ func (s *session) Run(ctx context.Context, inputs map[string]*interp.Value) (map
 			}
 		}
 	}()
+	runtime.LockOSThread() // which the runtime uses, having no other
+	defer runtime.UnlockOSThread()
+	start := threadTime()
 	if err := s.run.RunWithOptions(fed, outputs, options); err != nil {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return 0, ctx.Err()
 		}
-		return nil, fmt.Errorf("onnxruntime: %s", strings.Join(strings.Fields(err.Error()), " "))
+		return 0, fmt.Errorf("onnxruntime: %s", strings.Join(strings.Fields(err.Error()), " "))
 	}
-	result := map[string]*interp.Value{}
+	took := threadTime() - start
 	for i, v := range s.outputs {
-		if result[v.Name], err = s.fromRuntime(v, outputs[i]); err != nil {
-			return nil, fmt.Errorf("output %q: %w", v.Name, err)
+		if err := take(v, outputs[i]); err != nil {
+			return 0, fmt.Errorf("output %q: %w", v.Name, err)
 		}
 	}
-	return result, nil
+	return took, nil
 }
 
 // Close frees the model.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"anchorc/cocoeval"
 )
@@ -20,9 +21,10 @@ type Rules struct {
 type Point struct {
 	Removed Set
 	cocoeval.Stats
-	Classes []float64 // AP of each category, by ascending id; -1 without truths
-	MACs    int64     // of the head
-	Boxes   int64     // of the head, in an image
+	Classes []float64     // AP of each category, by ascending id; -1 without truths
+	MACs    int64         // of the head
+	Boxes   int64         // of the head, in an image
+	Latency time.Duration // as [Latency] has it; 0 where that was not asked for
 }
 
 // Evaluator gives the accuracy and the cost of masks. It may be used by several
@@ -34,6 +36,7 @@ type Evaluator struct {
 	images     []picture
 	classes    []class
 	rules      Rules
+	latency    *Latency // nil unless masks are chosen by it
 
 	workers sync.Pool // of *worker
 }
@@ -186,6 +189,9 @@ func (e *Evaluator) Evaluate(removed Set) Point {
 	}
 	p := Point{Removed: removed, Classes: make([]float64, len(e.classes))}
 	p.MACs, p.Boxes = e.Head.Cost(removed)
+	if e.latency != nil {
+		p.Latency = e.latency.Of(e.Head, removed)
+	}
 	figures := make([]cocoeval.Class, len(e.classes))
 	for c := range e.classes {
 		figures[c] = e.figures(w, c, nil)

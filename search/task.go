@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"strconv"
+	"time"
 
 	"anchorc/cocoeval"
 )
@@ -17,7 +18,8 @@ var Strategies = []string{"best", "paper", "exhaustive", "layerwise", "shared"}
 type Task struct {
 	Strategy  string // of Strategies
 	Objective string // "AP", "AP50" or "AR100"
-	Cost      string // "macs" or "boxes"
+	Cost      string // "macs", "boxes" or "latency"
+	Timer     *Timer // of the detector; needed for "latency"
 	// MinAP is the least AP of a point of the front; 0 is none, and lets the
 	// published algorithm stop at its own.
 	MinAP float64
@@ -29,9 +31,13 @@ type Task struct {
 	// MaxPerLevel, if positive, masks that leave each at most so many.
 	SameCount   bool
 	MaxPerLevel int
-	Budget      int     // of masks; 0 is no limit
-	Holdout     float64 // share of images that masks are reported on and not chosen by
-	Watch       func(masks int)
+	Budget      int           // of masks; 0 is no limit
+	Limit       time.Duration // of trying masks; 0 is none
+	Holdout     float64       // share of images that masks are reported on and not chosen by
+	// Watch, if not nil, is told after every mask how many there were; Timing after
+	// every mask that was timed, of how many.
+	Watch  func(masks int)
+	Timing func(n, of int)
 }
 
 // publishedMinAP is below what AP the published algorithm follows no mask.
@@ -45,7 +51,10 @@ type Result struct {
 	Noise []Interval
 	// HeldOut are baseline and front on the images that were held out, and Reported
 	// how many those are; nil without.
-	HeldOut  []Point
+	HeldOut []Point
+	// Measured is how long the detector takes without the anchors of each point of
+	// the front, timed one by one; nil unless masks were chosen by it.
+	Measured []time.Duration
 	Reported int
 	Anchors  []Contribution
 	Masks    int   // that were evaluated
@@ -77,35 +86,45 @@ func (t Task) Run(ctx context.Context, h *Head, set *cocoeval.Dataset, candidate
 	if err != nil {
 		return nil, err
 	}
+	if t.Cost == "latency" {
+		if e.latency, err = t.Timer.Measure(ctx, h, t.Timing); err != nil {
+			return nil, err
+		}
+	}
 	w := &Walk{Evaluator: e, Goal: goal, Keep: t.Keep, Budget: t.Budget, Watch: t.Watch}
 	base := e.Evaluate(Set{})
 	p := Paper{MinAP: t.MinAP}
 	if p.MinAP == 0 {
 		p.MinAP = publishedMinAP
 	}
+	walking, stop := ctx, context.CancelFunc(func() {})
+	if t.Limit > 0 {
+		walking, stop = context.WithTimeout(ctx, t.Limit)
+	}
+	defer stop()
 	var f *Front
 	switch t.Strategy {
 	case "best":
-		f, err = Best(ctx, w, p)
+		f, err = Best(walking, w, p)
 	case "paper":
-		f, err = p.Run(ctx, w)
+		f, err = p.Run(walking, w)
 	case "exhaustive":
-		f, err = Exhaustive(ctx, w)
+		f, err = Exhaustive(walking, w)
 	case "layerwise":
 		most := t.MaxPerLevel
 		if most <= 0 {
 			most = 4 // as in the published code
 		}
-		f, err = Layerwise(ctx, w, p, most)
+		f, err = Layerwise(walking, w, p, most)
 	case "shared":
-		f, err = Shared(ctx, w, p)
+		f, err = Shared(walking, w, p)
 	default:
 		return nil, &TaskError{fmt.Sprintf("%q is no strategy; there are %v", t.Strategy, Strategies)}
 	}
-	if err = spent(err); err != nil && ctx.Err() == nil {
+	switch err = spent(err); {
+	case err != nil && walking.Err() == nil:
 		return nil, err
-	}
-	if err == nil && w.spent {
+	case ctx.Err() == nil && (err != nil || w.spent):
 		err = Spent{}
 	}
 	r := &Result{Baseline: base, Front: f.Points(), Masks: w.Masks(), Ended: err}
@@ -115,6 +134,18 @@ func (t Task) Run(ctx context.Context, h *Head, set *cocoeval.Dataset, candidate
 	}
 	r.Noise = e.Noise(ctx, masks)
 	r.Anchors = e.Contributions(ctx)
+	if e.latency != nil {
+		for i, s := range masks {
+			_, saved, err := t.Timer.Compare(ctx, s)
+			if err != nil {
+				break // interrupted, most likely: what was timed is kept
+			}
+			r.Measured = append(r.Measured, e.latency.Whole-saved)
+			if t.Timing != nil {
+				t.Timing(i+1, len(masks))
+			}
+		}
+	}
 	if r.Ended == nil {
 		r.Ended = ctx.Err()
 	}
@@ -149,8 +180,10 @@ func (t Task) goal(e *Evaluator) (*Goal, error) {
 		g.Cost = func(p *Point) int64 { return p.MACs }
 	case "boxes":
 		g.Cost = func(p *Point) int64 { return p.Boxes }
+	case "latency":
+		g.Cost = func(p *Point) int64 { return int64(p.Latency) }
 	default:
-		return nil, &TaskError{fmt.Sprintf("%q is no cost; there are macs and boxes", t.Cost)}
+		return nil, &TaskError{fmt.Sprintf("%q is no cost; there are macs, boxes and latency", t.Cost)}
 	}
 	floors := map[int]float64{}
 	for name, least := range t.Floors {

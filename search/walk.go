@@ -26,7 +26,7 @@ type Walk struct {
 // Spent says that the budget is used up.
 type Spent struct{}
 
-func (Spent) Error() string { return "the budget of masks is spent" }
+func (Spent) Error() string { return "the budget is spent" }
 
 // Masks is how many masks were evaluated.
 func (w *Walk) Masks() int { return len(w.points) }

@@ -22,12 +22,16 @@ type Report struct {
 
 // ReportPoint is a mask with its figures.
 type ReportPoint struct {
-	Remove   []string     `json:"remove"`
-	AP       float64      `json:"AP"`
-	AP50     float64      `json:"AP50"`
-	AR100    float64      `json:"AR100"`
-	HeadMACs int64        `json:"head_macs"`
-	Boxes    int64        `json:"boxes"`
+	Remove   []string `json:"remove"`
+	AP       float64  `json:"AP"`
+	AP50     float64  `json:"AP50"`
+	AR100    float64  `json:"AR100"`
+	HeadMACs int64    `json:"head_macs"`
+	Boxes    int64    `json:"boxes"`
+	// Latency is in milliseconds, as it follows from the counts of levels; Measured
+	// what it is.
+	Latency  *float64     `json:"latency_ms,omitempty"`
+	Measured *float64     `json:"measured_ms,omitempty"`
 	Noise    *Interval    `json:"difference,omitempty"`
 	Holdout  *ReportPoint `json:"holdout,omitempty"`
 	Mask     string       `json:"mask,omitempty"` // the file, for `prune --mask`
@@ -38,6 +42,9 @@ func (r *Result) Report(h *Head, parameters map[string]any) *Report {
 	anchors := h.Anchors()
 	point := func(p *Point) ReportPoint {
 		q := ReportPoint{Remove: []string{}, AP: p.AP, AP50: p.AP50, AR100: p.AR100, HeadMACs: p.MACs, Boxes: p.Boxes}
+		if p.Latency > 0 {
+			q.Latency = milliseconds(p.Latency)
+		}
 		for _, a := range p.Removed.List() {
 			q.Remove = append(q.Remove, anchors[a].ID)
 		}
@@ -57,12 +64,20 @@ func (r *Result) Report(h *Head, parameters map[string]any) *Report {
 			held := point(&r.HeldOut[i+1])
 			q.Holdout = &held
 		}
+		if i < len(r.Measured) {
+			q.Measured = milliseconds(r.Measured[i])
+		}
 		if len(q.Remove) > 0 {
 			q.Mask = fmt.Sprintf("masks/%03d.json", i)
 		}
 		out.Front = append(out.Front, q)
 	}
 	return out
+}
+
+func milliseconds(d time.Duration) *float64 {
+	ms := float64(d.Microseconds()) / 1000
+	return &ms
 }
 
 // Save puts pareto.json and the masks into a folder, all at once: a new one, or,

@@ -35,7 +35,7 @@ func (t *tool) search() *cli.Command {
 			&cli.StringFlag{Name: "anchors", Usage: "`FILE` of anchors (anchorc/anchors/1) that says how a model is decoded that does not do it itself"},
 			&cli.StringFlag{Name: "strategy", Value: "best", Usage: "`best`, paper, exhaustive, layerwise or shared"},
 			&cli.StringFlag{Name: "objective", Value: "AP", Usage: "what is to stay high: `AP`, AP50 or AR100"},
-			&cli.StringFlag{Name: "cost", Value: "macs", Usage: "what is to go down: `macs` of the head, or boxes"},
+			&cli.StringFlag{Name: "cost", Value: "macs", Usage: "what is to go down: `macs` of the head, boxes, or latency in ONNX Runtime"},
 			&cli.Float64Flag{Name: "min-ap", Usage: "no mask below this `AP`"},
 			&cli.StringSliceFlag{Name: "floor", Usage: "no mask with which a class falls below an AP, `person=0.40`; may be repeated"},
 			&cli.StringFlag{Name: "keep-anchors", Usage: "anchors that stay: `L0A1,L3`"},
@@ -69,7 +69,7 @@ func (t *tool) searchFile(c *cli.Context, path string) error {
 	if _, err := os.Lstat(out); err == nil && !c.Bool("force") {
 		return at(out, usageError("output is there already; choose another, or give --force"))
 	}
-	task, limit, err := taskOf(c)
+	task, err := taskOf(c)
 	if err != nil {
 		return err
 	}
@@ -125,19 +125,19 @@ func (t *tool) searchFile(c *cli.Context, path string) error {
 		}
 		return r, at(path, err)
 	}
+	if task.Cost == "latency" {
+		if task.Timer, err = timer(c, m, d, o); err != nil {
+			return at("--cost latency", err)
+		}
+	}
 	measured, err := t.material(c, rows, head, rules)
 	if err != nil {
 		return err
 	}
-	ctx := c.Context
-	if limit > 0 {
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeout(ctx, limit)
-		defer stop()
-	}
 	progress := t.counting("searching")
 	task.Watch = progress.masks(task.Masks(head))
-	r, err := task.Run(ctx, head, measured.set, measured.candidates, rules)
+	task.Timing = func(n, of int) { progress.of(of, "timed")(n) }
+	r, err := task.Run(c.Context, head, measured.set, measured.candidates, rules)
 	progress.done()
 	var bad *search.TaskError
 	switch {
@@ -150,8 +150,12 @@ func (t *tool) searchFile(c *cli.Context, path string) error {
 	if err != nil {
 		return at(path, err)
 	}
+	var timed any
+	if task.Timer != nil {
+		timed = map[string]any{"engine": task.Timer.Engine, "threads": 1, "runs": task.Timer.Runs}
+	}
 	report := r.Report(head, map[string]any{
-		"anchorc": passes.Version, "model": "sha256:" + sum, "reference": measured.reference, "images": len(measured.set.Images), "strategy": task.Strategy, "objective": task.Objective, "cost": task.Cost,
+		"anchorc": passes.Version, "model": "sha256:" + sum, "reference": measured.reference, "images": len(measured.set.Images), "strategy": task.Strategy, "objective": task.Objective, "cost": task.Cost, "timed": timed,
 		"min_ap": task.MinAP, "floors": task.Floors, "same_count": task.SameCount, "max_per_level": task.MaxPerLevel, "holdout": task.Holdout,
 		"iou": rules.IoU, "score_threshold": rules.Score, "max_detections": rules.Max, "masks": r.Masks, "complete": r.Ended == nil,
 	})
@@ -169,37 +173,38 @@ func (t *tool) searchFile(c *cli.Context, path string) error {
 }
 
 // taskOf reads the flags that say what is sought.
-func taskOf(c *cli.Context) (search.Task, time.Duration, error) {
+func taskOf(c *cli.Context) (search.Task, error) {
 	t := search.Task{Strategy: c.String("strategy"), Objective: c.String("objective"), Cost: c.String("cost"), MinAP: c.Float64("min-ap"),
 		SameCount: c.Bool("same-count"), MaxPerLevel: c.Int("max-per-level"), Holdout: c.Float64("holdout"), Floors: map[string]float64{}}
 	for _, text := range c.StringSlice("floor") {
 		i := strings.LastIndexByte(text, '=')
 		x, err := strconv.ParseFloat(text[i+1:], 64)
 		if i <= 0 || err != nil {
-			return t, 0, at("--floor", usageError(fmt.Sprintf("%q is no class and AP; write it like person=0.40", text)))
+			return t, at("--floor", usageError(fmt.Sprintf("%q is no class and AP; write it like person=0.40", text)))
 		}
 		t.Floors[text[:i]] = x
 	}
 	if t.Holdout < 0 || t.Holdout >= 1 {
-		return t, 0, at("--holdout", usageError("a share of images lies between 0 and 1"))
+		return t, at("--holdout", usageError("a share of images lies between 0 and 1"))
 	}
 	budget := c.String("budget")
 	if number, ok := strings.CutSuffix(budget, "masks"); ok {
 		n, err := strconv.Atoi(strings.TrimSpace(number))
 		if err != nil || n < 1 {
-			return t, 0, at("--budget", usageError(fmt.Sprintf("%q is no budget; write it like 2000masks or 10m", budget)))
+			return t, at("--budget", usageError(fmt.Sprintf("%q is no budget; write it like 2000masks or 10m", budget)))
 		}
 		t.Budget = n
-		return t, 0, nil
+		return t, nil
 	}
 	if budget == "" {
-		return t, 0, nil
+		return t, nil
 	}
 	limit, err := time.ParseDuration(budget)
 	if err != nil || limit <= 0 {
-		return t, 0, at("--budget", usageError(fmt.Sprintf("%q is no budget; write it like 2000masks or 10m", budget)))
+		return t, at("--budget", usageError(fmt.Sprintf("%q is no budget; write it like 2000masks or 10m", budget)))
 	}
-	return t, limit, nil
+	t.Limit = limit
+	return t, nil
 }
 
 // showSearched says in ten lines what was found.
@@ -210,7 +215,12 @@ func showSearched(w io.Writer, r *search.Report, found *search.Result, reference
 	}
 	fmt.Fprintf(w, "%d masks tried; measured against %s\n", found.Masks, against)
 	t := &table{}
-	t.row("", "AP", "AP50", "MACs of the head", "boxes", "mask")
+	timed := r.Baseline.Latency != nil
+	heading := []any{"", "AP", "AP50", "MACs of the head", "boxes"}
+	if timed {
+		heading = append(heading, "ms predicted", "measured")
+	}
+	t.row(append(heading, "mask")...)
 	line := func(name string, p search.ReportPoint) {
 		held := ""
 		if p.Holdout != nil {
@@ -219,7 +229,11 @@ func showSearched(w io.Writer, r *search.Report, found *search.Result, reference
 		if p.Noise != nil && p.Noise.Within {
 			held += " within noise"
 		}
-		t.row(name, figure(p.AP), figure(p.AP50), p.HeadMACs, p.Boxes, p.Mask+held)
+		row := []any{name, figure(p.AP), figure(p.AP50), p.HeadMACs, p.Boxes}
+		if timed {
+			row = append(row, shownMS(p.Latency), shownMS(p.Measured))
+		}
+		t.row(append(row, p.Mask+held)...)
 	}
 	line("unpruned", r.Baseline)
 	const most = 7
@@ -229,4 +243,11 @@ func showSearched(w io.Writer, r *search.Report, found *search.Result, reference
 	}
 	t.write(w, "  ")
 	fmt.Fprintf(w, "wrote %s: %d masks on the front\n", out, n)
+}
+
+func shownMS(x *float64) string {
+	if x == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", *x)
 }
