@@ -388,6 +388,9 @@ func absolute(x []float64) []float64 {
 // our interpreter, on what the engine's head convolutions of the original gave.
 func (a *abroad) models(ctx context.Context, samples []Sample, given bool) error {
 	p := part{original: a.original, candidate: a.candidate, outputs: true, convs: a.headConvs(), gone: a.gone()}
+	if tail := a.decoding(p.convs); tail != nil && a.hasBounded() {
+		p.begins = tail.original.cut
+	}
 	if p.chosen = a.unseen == nil && len(a.chosen()) > 0; p.chosen {
 		if a.unseen = a.runs(ctx, &p, samples, given); a.unseen == nil || ctx.Err() != nil {
 			return ctx.Err()
@@ -428,8 +431,12 @@ func (a *abroad) sample(ctx context.Context, p *part, original, candidate *runni
 		bound = -1
 	}
 	apart, err := a.outputs(x, y, bound)
-	if err == nil && !equal && apart > 0 {
-		err = a.judged(ctx, p.convs, x)
+	switch tail := a.decoding(p.convs); {
+	case err != nil || tail == nil:
+	case !equal && (apart > 0 || a.hasBounded()):
+		err = a.computeOn(ctx, a.n, *fedWith(tail, p.convs, x), drives()[0], 0)
+	case equal:
+		err = a.bounded(ctx, fedWith(tail, p.convs, x), drives()[0], x, y)
 	}
 	if err == nil && p.chosen {
 		err = a.detections(ctx, s.Name, x, y, apart > 0 && !a.n.different, given)
@@ -467,17 +474,18 @@ func (a *abroad) detections(ctx context.Context, on string, x, y interp.Env, apa
 	return a.n.detected(a.comparison, a.engine, on, p, q, maxApart, given)
 }
 
-// judged decodes what head convolutions gave in another engine in both models.
-func (a *abroad) judged(ctx context.Context, convs []headConv, x interp.Env) error {
-	tail := a.decoding(convs)
-	if tail == nil {
-		return nil
-	}
+// fedWith is what decodes, fed with what the original computed up to there.
+func fedWith(tail *part, convs []headConv, x interp.Env) *part {
 	plain := tail.feed
 	tail.feed = func(s *side, d drive) (interp.Env, error) {
 		env, err := plain(s, d)
 		if err != nil {
 			return nil, err
+		}
+		for _, v := range s.cut { // both models compute it, under one name
+			if given := x[tail.original.model.Graph.Value(v.Name)]; given != nil && slices.Equal(given.Shape, env[v].Shape) {
+				env[v] = given
+			}
 		}
 		for _, h := range convs {
 			given := x[h.original]
@@ -492,7 +500,7 @@ func (a *abroad) judged(ctx context.Context, convs []headConv, x interp.Env) err
 		}
 		return env, nil
 	}
-	return a.computeOn(ctx, a.n, *tail, drives()[0], 0)
+	return tail
 }
 
 // noise is what whole models are fed with where nobody gives samples.

@@ -38,6 +38,7 @@ type part struct {
 	decodes             bool            // it begins at what head convolutions give
 	chosen              bool            // what selectors choose is compared, with the masked reference
 	gone                []*onnxir.Value // rows of the original in front of selectors, of which nothing stays
+	begins              []*onnxir.Value // of the original: where what decodes begins, if boxes are bounded
 	convs               []headConv
 	// feed gives a side's values at its cut.
 	feed func(s *side, d drive) (interp.Env, error)
@@ -235,7 +236,7 @@ func (p *part) want(s *side) []*onnxir.Value {
 		list = append(list, s.outputs...)
 	}
 	if s == p.original {
-		list = append(list, p.gone...)
+		list = append(append(list, p.gone...), p.begins...)
 	}
 	for _, h := range p.convs {
 		if s == p.original {
