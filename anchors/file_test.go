@@ -58,6 +58,9 @@ func TestBadFiles(t *testing.T) {
 	file := documented(t)
 	for _, c := range []struct{ old, new, want string }{
 		{`"source"`, `"sauce"`, "unknown field"},
+		{`"units": "pixels"`, `"units": "fractions"`, "units are fractions, and one is [1 1] pixels, want [320 320]"},
+		{`"units": "pixels"`, `"units": "miles"`, "units \"miles\""},
+		{`"unit": [1, 1]`, `"unit": [2, 1]`, "units are pixels, and one is [2 1] pixels"},
 		{`"schema": "anchorc/anchors/1"`, `"schema": "anchorc/anchors/2"`, `want "anchorc/anchors/1"`},
 		{`"layout": ["level", "y"`, `"layout": ["level", "z"`, "layout"},
 		{`"level_order": [0]`, `"level_order": [1]`, "level_order [1]"},

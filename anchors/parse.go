@@ -110,6 +110,19 @@ func (d *Decode) check(t *Table) error {
 	if !positive(d.Unit[0]) || !positive(d.Unit[1]) {
 		return fmt.Errorf("a unit of %v pixels", d.Unit)
 	}
+	want := d.Unit // of cells and of units that nobody knows
+	switch d.Units {
+	case "pixels":
+		want = [2]float64{1, 1}
+	case "fractions":
+		want = [2]float64{float64(t.Image[0]), float64(t.Image[1])}
+	case "cells", "unknown":
+	default:
+		return fmt.Errorf("units %q, want pixels, fractions, cells or unknown", d.Units)
+	}
+	if d.Unit != want {
+		return fmt.Errorf("units are %s, and one is %v pixels, want %v", d.Units, d.Unit, want)
+	}
 	rows := [][4]string{{"x1", "y1", "x2", "y2"}, {"y1", "x1", "y2", "x2"}, {"x", "y", "w", "h"}, {"y", "x", "h", "w"}}
 	if !slices.Contains(rows, d.Columns) {
 		return fmt.Errorf("columns %q, want one of %q", d.Columns, rows)

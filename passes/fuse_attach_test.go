@@ -198,6 +198,15 @@ func TestFuseRefusesOtherTables(t *testing.T) {
 	}
 }
 
+// An operator set without what choosing takes is refused, and named.
+func TestFuseRefusesOldOperatorSets(t *testing.T) {
+	m, _ := testmodels.YOLO{}.Build()
+	m.Opsets[0].Version = 10
+	if _, err := fused(t, m, passes.FuseOptions{Best: 5}); err == nil || !strings.Contains(err.Error(), "choosing rows needs operator set 11, and the model has 10") {
+		t.Error(err)
+	}
+}
+
 // Lies about a model that decoding was attached to are caught.
 func TestAttachedLiesAreCaught(t *testing.T) {
 	w := workshop{t, t.TempDir()}
