@@ -46,7 +46,7 @@ func planAttached(ctx context.Context, m *onnxir.Model, how FuseOptions, o Optio
 	d, err := analyze.Analyze(ctx, m, o.Analyze)
 	var count *analyze.CountError
 	if errors.As(err, &count) {
-		return nil, wrongAnchors("%v", err)
+		return nil, wrongAnchors("its levels have %v anchors, and that does not fit the model: %v", o.Analyze.AnchorsPerLevel, err)
 	}
 	if err != nil {
 		return nil, err
