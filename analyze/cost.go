@@ -17,8 +17,12 @@ func MACs(n *onnxir.Node, shapes interp.Env) int64 {
 	if out == nil || w == nil {
 		return 0
 	}
+	conv, is := interp.ConvolutionOf(n)
+	if is {
+		w = shapes[n.In(conv.Weight)]
+	}
 	switch {
-	case n.Is("Conv") && w.Rank() >= 2:
+	case is && w != nil && w.Rank() >= 2:
 		return perImage(out) * perImage(w)
 	case n.Is("ConvTranspose") && w.Rank() >= 2:
 		x := shapes[n.In(0)]
@@ -120,11 +124,12 @@ func (d *Detector) cost(f *flow, groups []*group) {
 }
 
 func countParams(n *onnxir.Node, seen map[*onnxir.Value]bool) {
-	if !n.Is("Conv") {
+	conv, is := interp.ConvolutionOf(n)
+	if !is {
 		return
 	}
-	for _, v := range n.Inputs[min(1, len(n.Inputs)):] {
-		if v != nil {
+	for _, i := range append([]int{conv.Weight}, conv.ByChannel()...) {
+		if v := n.In(i); v != nil {
 			seen[origin(v)] = true
 		}
 	}
@@ -145,10 +150,10 @@ func headChain(f *flow, h *head) []*onnxir.Node {
 	n := h.node
 	for depthwise(n, f.shapes) {
 		v := n.In(0)
-		for v != nil && v.Def != nil && !v.Def.Is("Conv") && len(v.Def.Outputs) == 1 && perChannel(v.Def) {
+		for v != nil && v.Def != nil && !isConv(v.Def) && len(v.Def.Outputs) == 1 && perChannel(v.Def) {
 			v = v.Def.In(0)
 		}
-		if v == nil || v.Def == nil || !v.Def.Is("Conv") {
+		if v == nil || v.Def == nil || !isConv(v.Def) {
 			break
 		}
 		n = v.Def
@@ -159,9 +164,10 @@ func headChain(f *flow, h *head) []*onnxir.Node {
 
 // depthwise reports whether each output channel of a Conv reads one input channel of its own.
 func depthwise(n *onnxir.Node, shapes interp.Env) bool {
-	x, w := shapes[n.In(0)], shapes[n.In(1)]
+	conv, is := interp.ConvolutionOf(n)
+	x, w := shapes[n.In(0)], shapes[n.In(conv.Weight)]
 	group := n.Attr("group")
-	return x != nil && w != nil && x.Rank() == 4 && group != nil && group.Int == int64(x.Shape[1]) && w.Shape[0] == x.Shape[1]
+	return is && x != nil && w != nil && x.Rank() == 4 && group != nil && group.Int == int64(x.Shape[1]) && w.Shape[0] == x.Shape[1]
 }
 
 // perChannel lists operators that keep channels apart and may stand between a

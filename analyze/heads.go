@@ -73,7 +73,7 @@ func lastConvs(f *flow, tail map[*onnxir.Node]bool) []*head {
 			a.output = a.output || reach[o].output || o.IsOutput
 		}
 		isConv := isConv(n) && !tail[n] && !f.behind(n.In(0)) // what is selected lives in another space
-		if n.Is("Conv") && isConv && a.output && !a.conv && f.carries(n.In(0), n) {
+		if !n.Is("ConvTranspose") && isConv && a.output && !a.conv && f.carries(n.In(0), n) {
 			if x := f.shapes[n.Out(0)]; x != nil && x.Rank() == 4 {
 				heads = append(heads, &head{node: n, out: n.Out(0), shape: x.Shape})
 			}

@@ -92,7 +92,8 @@ func sharedWeights(levels []Level) bool {
 	}
 	first := levels[0].Convs[0]
 	return slices.ContainsFunc(levels[1].Convs, func(c HeadConv) bool {
-		return c.Node.In(1) != nil && first.Node.In(1) != nil && origin(c.Node.In(1)) == origin(first.Node.In(1))
+		a, b := weightOf(c.Node), weightOf(first.Node)
+		return a != nil && b != nil && origin(a) == origin(b)
 	})
 }
 

@@ -11,7 +11,7 @@ const otherFile = "give the file of the detector's network"
 
 // noHead refuses a graph in which no convolution is the last before an output.
 func noHead(m *onnxir.Model) error {
-	convs, quantised := 0, 0
+	convs := 0
 	var last *onnxir.Node
 	var other *onnxir.Node // holds convolutions that are not looked into
 	for _, n := range m.Graph.Nodes {
@@ -19,11 +19,6 @@ func noHead(m *onnxir.Model) error {
 		case isConv(n):
 			convs++
 			last = n
-		case n.OpType == "ConvInteger" || n.OpType == "QLinearConv":
-			quantised++
-			if other == nil {
-				other = n
-			}
 		case m.Functions > 0 && n.Domain != "" && n.Domain != "ai.onnx":
 			if other == nil {
 				other = n
@@ -35,9 +30,6 @@ func noHead(m *onnxir.Model) error {
 		return &Refusal{Reason: NoHead, Node: last, Found: "the last convolution is transposed: a map finer than its features, as of a segmentation, and no head", Help: otherFile}
 	case convs > 0:
 		return &Refusal{Reason: NoHead, Found: fmt.Sprintf("none of %s is the last before an output", count(convs, "convolution")), Help: otherFile}
-	case quantised > 0:
-		return &Refusal{Reason: Unsupported, Node: other, Found: fmt.Sprintf("%s in integers (%s) and no other", count(quantised, "convolution"), other.OpType),
-			Help: "prune the model before it is quantised"}
 	case other != nil:
 		return &Refusal{Reason: Unsupported, Node: other, Found: "no convolution outside the functions that the model defines", Help: "inline them first (onnx.inliner in Python)"}
 	}

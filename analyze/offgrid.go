@@ -8,7 +8,17 @@ import (
 	"anchorc/onnxir/interp"
 )
 
-func isConv(n *onnxir.Node) bool { return n.Is("Conv") || n.Is("ConvTranspose") }
+func isConv(n *onnxir.Node) bool {
+	_, is := interp.ConvolutionOf(n)
+	return is || n.Is("ConvTranspose")
+}
+
+// weightOf gives the weight of a convolution.
+func weightOf(n *onnxir.Node) *onnxir.Value {
+	conv, _ := interp.ConvolutionOf(n)
+	weight, _ := conv.In(n)
+	return weight
+}
 
 // offGrid reports whether a convolution works on rows and not at the cells of a
 // feature map, as the one does that sums up the distances a box side is

@@ -38,8 +38,8 @@ func (d *Detector) table(ctx context.Context, groups []*group, hasBox func(o *Ou
 	seeds := interp.Env{}
 	for _, g := range groups {
 		for _, h := range g.heads {
-			zero, err := interp.Zeros(d.Tail.Shapes[h.out])
-			if err != nil {
+			zero, err := d.zero(h)
+			if zero == nil || err != nil {
 				return err
 			}
 			seeds[h.out] = zero
@@ -73,6 +73,25 @@ func (d *Detector) table(ctx context.Context, groups []*group, hasBox func(o *Ou
 		}
 	}
 	return nil
+}
+
+// zero is what stands for 0 in what a head convolution gives: its zero point where
+// that is quantised. Sums of integers, to which scale and bias come behind, have
+// none: nil.
+func (d *Detector) zero(h *head) (*interp.Value, error) {
+	x := d.Tail.Shapes[h.out]
+	if x.DType.IsFloat() {
+		return interp.Zeros(x)
+	}
+	point := d.Tail.Shapes[h.node.In(7)]
+	if !h.node.Is("QLinearConv") || point == nil || !point.Static() || point.Len() != 1 {
+		return nil, nil
+	}
+	number, err := point.Floats()
+	if err != nil {
+		return nil, err
+	}
+	return interp.OfNumbers(x.DType, x.Shape, slices.Repeat(number, x.Len()))
 }
 
 // finestFirst lists the outputs of rows by the finest level that they hold.

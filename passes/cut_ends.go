@@ -163,7 +163,7 @@ func moved(d *analyze.Detector, v *onnxir.Value) []*onnxir.Value {
 			}
 			next = in
 		}
-		if next == nil || next.Def == nil || next.Def.Is("Conv") {
+		if next == nil || next.Def == nil || isConv(next.Def) {
 			break
 		}
 		v = next
@@ -182,7 +182,7 @@ func follows(d *analyze.Detector, v *onnxir.Value, others map[*onnxir.Value]bool
 	if others[v] {
 		return true
 	}
-	if v.Def == nil || v.Def.Is("Conv") {
+	if v.Def == nil || isConv(v.Def) {
 		return false
 	}
 	found := false
@@ -212,4 +212,9 @@ func stripRows(d *analyze.Detector, ends []end) error {
 		e.value = n.In(0)
 	}
 	return nil
+}
+
+func isConv(n *onnxir.Node) bool {
+	_, is := interp.ConvolutionOf(n)
+	return is
 }

@@ -71,7 +71,8 @@ func (p *fusePlan) bias(c analyze.HeadColumn) float64 {
 	sum, n := 0., 0
 	for _, level := range p.d.Head.Levels {
 		for _, conv := range level.Convs {
-			b := conv.Node.In(2)
+			operands, _ := interp.ConvolutionOf(conv.Node)
+			_, b := operands.In(conv.Node)
 			if conv.Role != c.Role || b == nil || b.Init == nil {
 				continue
 			}

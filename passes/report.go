@@ -5,6 +5,7 @@ import (
 
 	"anchorc/analyze"
 	"anchorc/onnxir"
+	"anchorc/onnxir/interp"
 	"anchorc/verify"
 )
 
@@ -88,10 +89,12 @@ func (r *Report) before(p *pruning, in *onnxir.Model) {
 	}
 	for _, c := range p.selection.Convs {
 		conv := Conv{Node: c.Node.Label(), Keep: c.Keep}
-		if w := c.Node.In(1); w != nil {
+		operands, _ := interp.ConvolutionOf(c.Node)
+		w, b := operands.In(c.Node)
+		if w != nil {
 			conv.Weight = w.Name
 		}
-		if b := c.Node.In(2); b != nil {
+		if b != nil {
 			conv.Bias = b.Name
 		}
 		r.Convs = append(r.Convs, conv)

@@ -24,7 +24,7 @@ func pullOf(op string) pullRule {
 		return pullList
 	case "ConstantOfShape":
 		return pullConstantOfShape
-	case "Conv":
+	case "Conv", "ConvInteger", "QLinearConv":
 		return pullConv
 	case "CumSum":
 		return pullCumSum
@@ -137,7 +137,8 @@ func pullConv(r *restriction, ctx context.Context, v *onnxir.Value, k Keep, befo
 // its groups do not allow it.
 func (r *restriction) convInputs(ctx context.Context, n *onnxir.Node, channels []int, before *onnxir.Node) ([]*onnxir.Value, []*onnxir.Attr, error) {
 	inputs := slices.Clone(n.Inputs)
-	x, w := r.old[n.In(0)], r.old[n.In(1)]
+	conv, _ := interp.ConvolutionOf(n)
+	x, w := r.old[n.In(0)], r.old[n.In(conv.Weight)]
 	group := 1
 	if a := n.Attr("group"); a != nil {
 		group = int(a.Int)
@@ -158,13 +159,17 @@ func (r *restriction) convInputs(ctx context.Context, n *onnxir.Node, channels [
 	}
 	rows := whole(w.Rank())
 	rows.Axes[0] = channels
-	small, err := r.restricted(ctx, inputs[1], rows, before)
+	small, err := r.restricted(ctx, inputs[conv.Weight], rows, before)
 	if err != nil {
 		return nil, nil, err
 	}
-	inputs[1] = small
-	if b := n.In(2); b != nil {
-		if inputs[2], err = r.restricted(ctx, b, Keep{Axes: [][]int{channels}}, before); err != nil {
+	inputs[conv.Weight] = small
+	for _, i := range conv.ByChannel() {
+		v := n.In(i)
+		if v == nil || r.old[v] == nil || i != conv.Bias && r.old[v].Len() == 1 {
+			continue
+		}
+		if inputs[i], err = r.restricted(ctx, v, Keep{Axes: [][]int{channels}}, before); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -39,7 +39,7 @@ func ruleOf(op string) func(r *restriction, ctx context.Context, n *onnxir.Node)
 		return ruleChannels
 	case "Concat":
 		return ruleConcat
-	case "Conv":
+	case "Conv", "ConvInteger", "QLinearConv":
 		return ruleConv
 	case "Expand", "Reshape":
 		return ruleShaped

@@ -111,6 +111,12 @@ func joined(t onnxir.DType, parts []any) (any, error) {
 		return join[onnxir.F16](parts), nil
 	case onnxir.BFloat16:
 		return join[onnxir.BF16](parts), nil
+	case onnxir.Int32:
+		return join[int32](parts), nil
+	case onnxir.Uint8:
+		return join[uint8](parts), nil
+	case onnxir.Int8:
+		return join[int8](parts), nil
 	}
 	return nil, fmt.Errorf("a convolution of type %v", t)
 }

@@ -285,7 +285,7 @@ func (c *comparison) headConvs() []headConv {
 	byName := map[string]*onnxir.Node{}
 	for _, s := range []*side{c.original, c.candidate} {
 		for _, n := range s.tail() {
-			if !n.Is("Conv") {
+			if _, is := interp.ConvolutionOf(n); !is {
 				continue
 			}
 			computed[n.Out(0)] = true
@@ -362,13 +362,12 @@ func (c *comparison) cells() int {
 
 // weightOf gives the weight of a convolution, else nil.
 func weightOf(n *onnxir.Node) *onnxir.Value {
-	switch {
-	case n.Is("Conv"), n.Is("ConvInteger"):
-		return n.In(1)
-	case n.Is("QLinearConv"):
-		return n.In(3)
+	conv, is := interp.ConvolutionOf(n)
+	if !is {
+		return nil
 	}
-	return nil
+	weight, _ := conv.In(n)
+	return weight
 }
 
 func product(shape []int) int {

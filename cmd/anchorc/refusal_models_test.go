@@ -107,14 +107,6 @@ func interpolated() *onnxir.Model {
 	return m
 }
 
-func quantised() *onnxir.Model {
-	m := &onnxir.Model{IRVersion: 8, Opsets: []onnxir.Opset{{Version: 13}}, Graph: onnxir.NewGraph("tiny", nil)}
-	x := m.Graph.AddInput("input", onnxir.TensorType(onnxir.Uint8, 1, 3, 8, 8))
-	w := m.Graph.AddInitializer(onnxir.NewTensor("weight", make([]int8, 24), 8, 3, 1, 1))
-	m.Graph.AddOutput(m.Graph.AddNode("ConvInteger", []*onnxir.Value{x, w}, []string{"map"}).Out(0), onnxir.TensorType(onnxir.Int32, 1, 8, 8, 8))
-	return m
-}
-
 // withFunction calls a function that the model defines, and has nothing else.
 func withFunction() []byte {
 	m := &onnxir.Model{IRVersion: 8, Opsets: []onnxir.Opset{{Version: 13}, {Domain: "example", Version: 1}}, Graph: onnxir.NewGraph("tiny", nil)}

@@ -50,7 +50,6 @@ Only you know; say it with ` + "`--anchors-per-level`" + `, or give a shape that
 in a file that ends there.`, []example{
 			inspected("an operator of its own", ownOperator()),
 			inspected("interpolated scores", interpolated()),
-			inspected("quantised convolutions", quantised()),
 			inspected("convolutions inside functions", withFunction()),
 			{name: "rows that are found by numbers which hang on scores", files: map[string]any{"model.onnx": strangelyChosen()}, args: "prune model.onnx --remove L0A0 --dry-run"}}},
 		{string(analyze.Invalid), statusUnsupported, `The graph contradicts itself: no runtime can run it. The node is the first where it shows. Export the model anew.`, nearMisses("does not run")},
