@@ -50,11 +50,15 @@ func random(m *onnxir.Model) map[string]*interp.Value {
 			}
 			shape, n = append(shape, size), n*size
 		}
-		x := make([]float32, n)
+		x := make([]float64, n)
 		for i := range x {
-			x[i] = float32(rnd.NormFloat64())
+			x[i] = rnd.NormFloat64()
 		}
-		in[v.Name] = interp.Known(onnxir.Float, shape, x)
+		if n == 1 {
+			in[v.Name], _ = verify.Single(v.Type.DType, shape)
+		} else {
+			in[v.Name], _ = interp.OfNumbers(v.Type.DType, shape, x)
+		}
 	}
 	return in
 }

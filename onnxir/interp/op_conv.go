@@ -79,12 +79,32 @@ func (c *Call) convNumbers(g *ConvGeometry, x, w, b *Value) (any, error) {
 	return fromInts(x.DType, convert[float64, int64](y))
 }
 
+// maxRun is how many terms are summed in float32 one after the other: the error of a
+// sum grows with that, so longer ones are sums of such sums.
+const maxRun = 256
+
 // gemm32 and gemm64 multiply row-major matrices.
 func gemm32(rows, depth, cols int, w, columns, out []float32) {
-	blas32.Gemm(blas.NoTrans, blas.NoTrans, 1,
-		blas32.General{Rows: rows, Cols: depth, Stride: depth, Data: w},
-		blas32.General{Rows: depth, Cols: cols, Stride: cols, Data: columns},
-		0, blas32.General{Rows: rows, Cols: cols, Stride: cols, Data: out})
+	var sums []float32
+	for first := 0; first < depth; first += maxRun {
+		to := out[:rows*cols]
+		if first > 0 {
+			if sums == nil {
+				sums = make([]float32, rows*cols)
+			}
+			to = sums
+		}
+		run := min(maxRun, depth-first)
+		blas32.Gemm(blas.NoTrans, blas.NoTrans, 1,
+			blas32.General{Rows: rows, Cols: run, Stride: depth, Data: w[first:]},
+			blas32.General{Rows: run, Cols: cols, Stride: cols, Data: columns[first*cols:]},
+			0, blas32.General{Rows: rows, Cols: cols, Stride: cols, Data: to})
+		if first > 0 {
+			for i, x := range sums {
+				out[i] += x
+			}
+		}
+	}
 }
 
 func gemm64(rows, depth, cols int, w, columns, out []float64) {
