@@ -112,6 +112,9 @@ func Fuse(ctx context.Context, in *onnxir.Model, how FuseOptions, o Options) (*F
 		if out.Parts[0] == rewrite.Rows {
 			shape = shape[:2]
 		}
+		if plan.flat {
+			shape = shape[1:]
+		}
 		r.Report.Outputs = append(r.Report.Outputs, FuseOutput{out.Name, out.Parts, shape})
 	}
 	fused, err := rewrite.Fuse(model, fusion)

@@ -37,6 +37,9 @@ func (p *fusePlan) best() (*rewrite.Best, error) {
 	if p.how.Best == 0 {
 		return nil, nil
 	}
+	if p.flat {
+		return nil, cannotFuse("leave --decode-after-topk", "rows have no axis for images")
+	}
 	b := &rewrite.Best{K: p.how.Best, Background: -1}
 	if !symbolicGrid(p.d) {
 		b.K = min(b.K, p.rows())

@@ -20,6 +20,7 @@ type fusePlan struct {
 	how         FuseOptions
 	levels      []int // in the order of rows
 	anchorFirst bool
+	flat        bool // there is one image, and outputs have no axis for it
 	// where says in which output of the original each part stands, and from which
 	// column on.
 	where   map[rewrite.Part]place
@@ -92,6 +93,8 @@ func (p *fusePlan) find() error {
 		}
 	}
 	p.levels = box.Output.Levels
+	batch := p.d.Tail.Shapes[p.decode.Levels[0].Taken[0]].Shape[0]
+	p.flat = batch == 1 && len(p.d.Tail.Shapes[box.Output.Value].Shape) == 2
 	for _, first := range []bool{false, true} {
 		p.anchorFirst = first
 		slots := p.slots()
@@ -99,7 +102,8 @@ func (p *fusePlan) find() error {
 		for _, w := range p.where {
 			o := w.output
 			fits = fits && slices.Equal(o.Slots, slots)
-			if shape := p.d.Tail.Shapes[o.Value].Shape; len(shape) != 3 || o.Axis != 1 || o.ColumnAxis != 2 && shape[2] != 1 {
+			rows := p.rowAxis()
+			if shape := p.d.Tail.Shapes[o.Value].Shape; len(shape) != rows+2 || o.Axis != rows || o.ColumnAxis != rows+1 && shape[rows+1] != 1 {
 				return cannotFuse(cutInstead, "output %q of shape %v is not one of rows [N, rows, columns]", o.Value.Name, shape)
 			}
 		}
@@ -108,6 +112,22 @@ func (p *fusePlan) find() error {
 		}
 	}
 	return cannotFuse(cutInstead, "rows of %q stand in an order that is neither level, y, x, anchor nor level, anchor, y, x", box.Output.Value.Name)
+}
+
+// rowAxis is that of rows in outputs; columns stand on the next.
+func (p *fusePlan) rowAxis() int {
+	if p.flat {
+		return 0
+	}
+	return 1
+}
+
+// dtype is what a part is handed out in: what it was before.
+func (p *fusePlan) dtype(part rewrite.Part) onnxir.DType {
+	if o := p.where[part].output; o != nil {
+		return p.d.Tail.Shapes[o.Value].DType
+	}
+	return p.d.Tail.Shapes[p.decode.Levels[0].Taken[0]].DType
 }
 
 // arrange says what is handed out.
@@ -129,8 +149,8 @@ func (p *fusePlan) arrange() error {
 		return cannotFuse("leave --keep-outputs: the others are handed out under names of their own", "output %q holds nothing that is decoded", p.dropped[0])
 	}
 	for _, v := range p.d.Model.Graph.Outputs {
-		out := rewrite.FusedOutput{Name: v.Name, Type: v.Type}
-		columns := p.d.Tail.Shapes[v].Shape[2]
+		out := rewrite.FusedOutput{Name: v.Name, Type: v.Type, DType: p.d.Tail.Shapes[v].DType}
+		columns := p.d.Tail.Shapes[v].Shape[p.rowAxis()+1]
 		for at := 0; at < columns; {
 			found := false
 			for _, part := range p.parts {
@@ -151,19 +171,19 @@ func (p *fusePlan) arrange() error {
 // oneEach hands out each part by itself.
 func (p *fusePlan) oneEach() {
 	for _, part := range p.parts {
-		p.outputs = append(p.outputs, rewrite.FusedOutput{Name: string(part), Parts: []rewrite.Part{part}, Type: p.declared(p.columns(part))})
+		p.outputs = append(p.outputs, rewrite.FusedOutput{Name: string(part), Parts: []rewrite.Part{part}, Type: p.declared(part), DType: p.dtype(part)})
 	}
 	if p.how.Best > 0 {
-		t := p.declared(1)
+		t := p.declared(rewrite.Rows)
 		t.DType, t.Shape = onnxir.Int64, t.Shape[:2]
 		p.outputs = append(p.outputs, rewrite.FusedOutput{Name: string(rewrite.Rows), Parts: []rewrite.Part{rewrite.Rows}, Type: t})
 	}
 }
 
-// declared is the type of rows with so many columns.
-func (p *fusePlan) declared(columns int) *onnxir.Type {
+// declared is the type of a part.
+func (p *fusePlan) declared(part rewrite.Part) *onnxir.Type {
 	x := p.d.Tail.Shapes[p.decode.Levels[0].Taken[0]]
-	t := &onnxir.Type{DType: x.DType, Shape: []onnxir.Dim{{Size: int64(x.Shape[0])}, {Size: int64(p.handedOut())}, {Size: int64(columns)}}}
+	t := &onnxir.Type{DType: p.dtype(part), Shape: []onnxir.Dim{{Size: int64(x.Shape[0])}, {Size: int64(p.handedOut())}, {Size: int64(p.columns(part))}}}
 	if p.d.Symbolic {
 		t.Shape[0] = onnxir.Dim{Size: -1}
 		if symbolicGrid(p.d) {
@@ -175,6 +195,9 @@ func (p *fusePlan) declared(columns int) *onnxir.Type {
 				t.Shape[1] = o.Value.Type.Shape[1]
 			}
 		}
+	}
+	if p.flat {
+		t.Shape = t.Shape[1:]
 	}
 	return t
 }
@@ -199,7 +222,7 @@ func (p *fusePlan) fusion(before TailSize) rewrite.Fusion {
 	if bytes > large {
 		bytes /= 10
 	}
-	return rewrite.Fusion{Detector: p.d, Decode: p.decode, Levels: p.levels, AnchorFirst: p.anchorFirst, Outputs: p.outputs, TableBytes: bytes, Limit: limit, Symbolic: symbolicGrid(p.d), Scaled: p.how.Anchors != nil}
+	return rewrite.Fusion{Detector: p.d, Decode: p.decode, Levels: p.levels, AnchorFirst: p.anchorFirst, Outputs: p.outputs, Flat: p.flat, TableBytes: bytes, Limit: limit, Symbolic: symbolicGrid(p.d), Scaled: p.how.Anchors != nil}
 }
 
 // fusedClaims says what fusing did, at the shapes of the analysis, and where those are
@@ -258,9 +281,9 @@ func (p *fusePlan) claim(removed [][]bool) verify.Claim {
 		for _, part := range out.Parts {
 			w := p.where[part]
 			o := verify.OutputClaim{Name: w.output.Value.Name, As: out.Name, Whole: true, Bounded: part == rewrite.Boxes,
-				Part: &verify.Part{Axis: 2, Original: w.first, Candidate: at, Count: p.columns(part)}}
+				Part: &verify.Part{Axis: p.rowAxis() + 1, Original: w.first, Candidate: at, Count: p.columns(part)}}
 			if removed != nil {
-				o.Whole, o.Axis, o.Keep = false, 1, keep
+				o.Whole, o.Axis, o.Keep = false, p.rowAxis(), keep
 			}
 			at += o.Part.Count
 			c.Outputs = append(c.Outputs, o)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,5 +70,54 @@ func TestFuseEveryFamily(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Outputs without an axis for images stay so.
+func TestFuseOneImageWithoutAnAxis(t *testing.T) {
+	m, _ := testmodels.SSD{Anchors: "3 2", Classes: 3}.Build()
+	for _, v := range slices.Clone(m.Graph.Outputs) {
+		flat := m.Graph.AddNode("Squeeze", []*onnxir.Value{v}, []string{"flat"}, onnxir.IntsAttr("axes", 0)).Out(0)
+		flat.SetType(&onnxir.Type{DType: v.Type.DType, Shape: v.Type.Shape[1:]})
+		if m.Opset("") >= 13 {
+			flat.Def.RemoveAttr("axes")
+			flat.Def.SetInputs([]*onnxir.Value{v, m.Graph.AddInitializer(onnxir.NewTensor("axes", []int64{0}, 1))})
+		}
+		if err := m.Graph.ReplaceOutput(v, flat); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, keep := range []bool{false, true} {
+		r, err := fused(t, m, passes.FuseOptions{KeepOutputs: keep})
+		if err == nil {
+			err = r.Write(t.Context(), filepath.Join(t.TempDir(), "out.onnx"), false)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range r.Report.Outputs {
+			if len(o.Shape) != 2 {
+				t.Errorf("%+v", o)
+			}
+		}
+	}
+	if _, err := fused(t, m, passes.FuseOptions{Best: 5}); err == nil {
+		t.Error("rows are chosen of no batch")
+	}
+}
+
+// Numbers in half precision are handed out in the type that they were.
+func TestFuseHalfPrecisionHandedOutSingle(t *testing.T) {
+	m, err := onnxir.Open(filepath.Join(modelsFolder(t), "exported/tv_ssdlite320_decode_fp16.onnx"))
+	if err != nil {
+		t.Skip("no real detectors here: ", err)
+	}
+	defer m.Close()
+	r, err := passes.Fuse(t.Context(), m, passes.FuseOptions{}, passes.Options{Verify: verify.All})
+	if err == nil {
+		err = r.Write(t.Context(), filepath.Join(t.TempDir(), "out.onnx"), false)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -35,6 +35,8 @@ type Fusion struct {
 	Limit      TailCost
 	// Symbolic says that heights and widths of grids follow the input's.
 	Symbolic bool
+	// Flat says that there is one image, and no axis for it: outputs are [rows, columns].
+	Flat bool
 	// Best, if not nil, says which rows are decoded.
 	Best *Best
 	// Scaled says that the scales of Decode are to be applied: nothing in the graph does.
@@ -49,6 +51,7 @@ type FusedOutput struct {
 	Name  string
 	Parts []Part
 	Type  *onnxir.Type // as declared, or nil
+	DType onnxir.DType // the head's type is cast to that, if it is another
 }
 
 // Fused says what fusion did.
@@ -279,7 +282,7 @@ func (f *fuser) clip(name string, v *onnxir.Value, low, high float64) *onnxir.Va
 	return f.node("Clip", name, inputs)
 }
 
-// arranged puts parts side by side, as [N, rows, columns].
+// arranged puts parts side by side, as they are handed out.
 func (f *fuser) arranged(out FusedOutput) (*onnxir.Value, error) {
 	var values []*onnxir.Value
 	for _, p := range out.Parts {
@@ -301,7 +304,19 @@ func (f *fuser) arranged(out FusedOutput) (*onnxir.Value, error) {
 		if f.last && out.Parts[0] == Scores {
 			v = f.node("Sigmoid", "classes.sigmoid", []*onnxir.Value{v})
 		}
-	case v.IsOutput:
+	}
+	if out.DType != f.dtype && out.Parts[0] != Rows {
+		v = f.node("Cast", string(out.Parts[0])+".cast", []*onnxir.Value{v}, onnxir.IntAttr("to", int64(out.DType)))
+	}
+	if f.Flat {
+		name := string(out.Parts[0]) + ".of.one.image"
+		if f.opset < 13 {
+			v = f.node("Squeeze", name, []*onnxir.Value{v}, onnxir.IntsAttr("axes", 0))
+		} else {
+			v = f.node("Squeeze", name, []*onnxir.Value{v, f.ints("image.axis", 0)})
+		}
+	}
+	if v.IsOutput {
 		v = f.node("Identity", string(out.Parts[0])+".again", []*onnxir.Value{v})
 	}
 	return v, nil

@@ -119,7 +119,7 @@ func (w *gridWriter) typed(v *onnxir.Value, name string) *onnxir.Value {
 	if w.dtype == onnxir.Float {
 		return v
 	}
-	return w.node("Cast", w.name+"."+name+".cast", []*onnxir.Value{v}, onnxir.IntAttr("to", 10)) // TensorProto.FLOAT16
+	return w.node("Cast", w.name+"."+name+".cast", []*onnxir.Value{v}, onnxir.IntAttr("to", int64(onnxir.Float16)))
 }
 
 // numbered sums ones up along x and along y.
