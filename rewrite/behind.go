@@ -136,6 +136,10 @@ func (r *restriction) rewriteBehind(ctx context.Context, n *onnxir.Node) (bool, 
 		}
 	case "Gather", "GatherElements", "GatherND":
 		err = r.gatherBehind(ctx, n)
+	case "Reshape":
+		if err = r.reshapeBehind(n); err == nil {
+			err = r.followRows(ctx, n)
+		}
 	default:
 		if err = r.countsInside(n); err == nil {
 			err = r.fewer(ctx, n)
@@ -327,19 +331,18 @@ func (r *restriction) gatherBehind(ctx context.Context, n *onnxir.Node) error {
 		b.mixed[n.Out(0)] = b.mixed[data]
 	default: // a table
 		for a, rows := range index {
-			if rows == nil || slices.Equal(rows.from, rows.to) {
+			if rows == nil {
 				continue
 			}
-			most := 0.
-			for _, to := range rows.to {
-				most = max(most, to)
+			if err := r.intoRows(ctx, rows, old.Shape[a]); err != nil {
+				return fmt.Errorf("table %q is gathered along axis %d: %w", data.Name, a, err)
 			}
-			list := make([]int, int(most)+1)
-			for i, to := range rows.to {
-				if int(to) < 0 || int(to) >= len(list) || int(rows.from[i]) >= old.Shape[a] {
-					return fmt.Errorf("table %q is gathered by numbers that are no rows of its axis %d", data.Name, a)
-				}
-				list[int(to)] = int(rows.from[i])
+			if slices.Equal(rows.from, rows.to) {
+				continue
+			}
+			list, ok := rows.list(old.Shape[a])
+			if !ok {
+				return fmt.Errorf("table %q is gathered by numbers that are no rows of its axis %d", data.Name, a)
 			}
 			if k.Axes[a] = list; len(list) == old.Shape[a] && slices.IsSorted(list) {
 				k.Axes[a] = nil // all of it
@@ -428,6 +431,58 @@ func (r *restriction) matches(ctx context.Context, numbers *rows, list []int, mi
 		}
 		p.add.SetInput(p.by, made)
 		p.to = wanted
+	}
+	numbers.join()
+	return nil
+}
+
+// join takes the numbers of parts, which may have been moved.
+func (p *rows) join() {
+	if p.parts == nil {
+		return
+	}
+	p.to = nil
+	for _, part := range p.parts {
+		p.to = append(p.to, part.to...)
+	}
+}
+
+// list gives, for each new number, the old one of n; ok is false where some number
+// has none, or two that differ.
+func (p *rows) list(n int) (list []int, ok bool) {
+	for i, to := range p.to {
+		at, from := int(to), int(p.from[i])
+		if at < 0 || from < 0 || from >= n || at >= n {
+			return nil, false
+		}
+		for at >= len(list) {
+			list = append(list, -1)
+		}
+		if list[at] >= 0 && list[at] != from {
+			return nil, false
+		}
+		list[at] = from
+	}
+	return list, !slices.Contains(list, -1)
+}
+
+// intoRows moves numbers that several choices were joined to into the rows of a value
+// in front of selectors with as many rows as a table has, as they will be when those
+// themselves are gathered.
+func (r *restriction) intoRows(ctx context.Context, numbers *rows, size int) error {
+	if numbers.join(); numbers.parts == nil && numbers.add == nil {
+		return nil
+	}
+	for _, v := range r.tail.Fronts {
+		x := r.old[v]
+		if x == nil {
+			continue
+		}
+		for a, n := range x.Shape {
+			if list := r.keep[v].axis(a); n == size && list != nil {
+				return r.matches(ctx, numbers, list, false, true)
+			}
+		}
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func (m *matching) same(a, b *onnxir.Value) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil || m.differ(nil, "an operand is missing")
 	}
-	if to, done := m.met[a]; done {
+	if to, done := m.met[a]; done && (to == b || constantOf(a) == nil || constantOf(b) == nil) { // a constant may have become several
 		return to == b || m.differ(b.Def, "value %q stands where another stood", b.Name)
 	}
 	m.met[a] = b
@@ -132,6 +132,9 @@ func (m *matching) same(a, b *onnxir.Value) bool {
 	}
 	ok := true
 	for i := range inputs {
+		if n.Is("Reshape") && i == 1 && m.lowered(inputs[1], o.Inputs[1]) {
+			continue
+		}
 		ok = m.same(inputs[i], o.Inputs[i]) && ok
 	}
 	// What nested graphs read from outside.
@@ -151,6 +154,40 @@ func (m *matching) same(a, b *onnxir.Value) bool {
 		ok = m.same(outer[i], inner[i]) && ok
 	}
 	return ok
+}
+
+// lowered reports whether two constant targets of a Reshape differ in one entry and
+// that is lower: with the others as they were it can only be what there is.
+func (m *matching) lowered(a, b *onnxir.Value) bool {
+	p, q := constantOf(a), constantOf(b)
+	if p == nil || q == nil || p.DType != onnxir.Int64 || q.DType != onnxir.Int64 || !slices.Equal(p.Dims, q.Dims) {
+		return false
+	}
+	was, err1 := interp.Constant(p)
+	is, err2 := interp.Constant(q)
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	x, err1 := was.Ints()
+	y, err2 := is.Ints()
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	at := -1
+	for i := range x {
+		if x[i] == y[i] {
+			continue
+		}
+		if at >= 0 || y[i] < 1 || y[i] > x[i] {
+			return false
+		}
+		at = i
+	}
+	if at < 0 || slices.ContainsFunc(x, func(d int64) bool { return d < 1 }) {
+		return false
+	}
+	m.changed = append(m.changed, fmt.Sprintf("behind the selectors, target %q is %v and was %v", a.Name, y, x))
+	return true
 }
 
 // nothing reports whether a constant is the size, which is a in the original, of
