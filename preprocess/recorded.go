@@ -2,8 +2,10 @@ package preprocess
 
 import (
 	"archive/zip"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -79,7 +81,7 @@ func record(path string, inputs []*onnxir.Value) (map[string]*interp.Value, erro
 		defer f.Close()
 		x, err := npy(f)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, unreadable(path, err)
 		}
 		return single(path, strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), x, inputs)
 	case ".pb":
@@ -128,7 +130,10 @@ func testData(folder string, inputs []*onnxir.Value) (map[string]*interp.Value, 
 func npz(path string, inputs []*onnxir.Value) (map[string]*interp.Value, error) {
 	z, err := zip.OpenReader(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s is no npz file: %w", path, err)
+		if errors.As(err, new(*fs.PathError)) {
+			return nil, err
+		}
+		return nil, unreadable(path, err)
 	}
 	defer z.Close()
 	list := map[string]*interp.Value{}
@@ -139,12 +144,12 @@ func npz(path string, inputs []*onnxir.Value) (map[string]*interp.Value, error) 
 		}
 		r, err := f.Open()
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, unreadable(path, err)
 		}
 		list[name], err = npy(r)
 		r.Close()
 		if err != nil {
-			return nil, fmt.Errorf("%s, %s: %w", path, name, err)
+			return nil, unreadable(path, fmt.Errorf("%s: %w", name, err))
 		}
 	}
 	for _, v := range inputs {
@@ -155,8 +160,18 @@ func npz(path string, inputs []*onnxir.Value) (map[string]*interp.Value, error) 
 	return list, nil
 }
 
+// unreadable is what is wrong with a file.
+func unreadable(path string, err error) error {
+	return &onnxir.FileError{Path: path, Offset: -1, Msg: strings.Join(strings.Fields(err.Error()), " ")}
+}
+
 // npy reads an array in C order.
-func npy(from io.Reader) (*interp.Value, error) {
+func npy(from io.Reader) (x *interp.Value, err error) {
+	defer func() {
+		if r := recover(); r != nil { // of the package that reads it
+			x, err = nil, fmt.Errorf("is no npy file: %v", r)
+		}
+	}()
 	r, err := npyio.NewReader(from)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -30,6 +31,9 @@ func engines(c *cli.Context, ifFound bool) (list []verify.Engine, alone bool, er
 		}
 		if errors.As(err, new(*engine.NotFound)) && !c.IsSet("onnxruntime") {
 			return nil, false, nil
+		}
+		if os.Getenv(engine.LibraryVariable) != "" && !c.IsSet("onnxruntime") {
+			return nil, false, at(engine.LibraryVariable, err)
 		}
 		return nil, false, at("--onnxruntime", err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,9 +35,13 @@ func (t *tool) samples(c *cli.Context) (func([]analyze.Input) ([]verify.Sample, 
 		return func(inputs []analyze.Input) ([]verify.Sample, error) {
 			values, shapes := asValues(inputs)
 			list, err := preprocess.Recorded(recorded, values)
+			var missing *fs.PathError
+			var bad *onnxir.FileError
 			switch {
-			case errors.As(err, new(*fs.PathError)), errors.As(err, new(*onnxir.FileError)):
-				return nil, at("--inputs", err)
+			case errors.As(err, &missing):
+				return nil, at(missing.Path, err)
+			case errors.As(err, &bad):
+				return nil, at(cmp.Or(bad.Path, recorded), err)
 			case err != nil:
 				return nil, at("--inputs", usageError(err.Error()))
 			}
