@@ -64,13 +64,35 @@ type Set struct {
 // FormatError says what of a golden folder is not as it should be.
 type FormatError struct{ Path, What string }
 
-func (e *FormatError) Error() string { return e.Path + ": " + e.What }
+func (e *FormatError) Error() string {
+	if e.Path == "" {
+		return e.What
+	}
+	return e.Path + ": " + e.What
+}
+
+// unread makes a FormatError of why a model or a tensor cannot be read.
+func unread(path string, err error) error {
+	var file *onnxir.FileError
+	if !errors.As(err, &file) {
+		return err
+	}
+	bare := *file
+	bare.Path = ""
+	return &FormatError{path, bare.Error() + "; record anew"}
+}
 
 // Open reads a folder's manifest and finds out whether its files are all there.
 // Errors are [*FormatError], or the file system's.
 func Open(folder string) (*Manifest, error) {
 	path := filepath.Join(folder, "manifest.json")
+	if _, err := os.Stat(folder); err != nil {
+		return nil, err
+	}
 	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &FormatError{path, "is missing: this is no folder that golden record made"}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +182,7 @@ func holds(folder string, want []string) error {
 func (m *Manifest) checkModel(path string) error {
 	model, err := onnxir.Open(path)
 	if err != nil {
-		return err
+		return unread(path, err)
 	}
 	defer model.Close()
 	sum, err := model.SHA256()
@@ -176,7 +198,7 @@ func setName(i int) string { return fmt.Sprintf("test_data_set_%d", i) }
 func tensor(path string, want Tensor) (*interp.Value, error) {
 	t, err := onnxir.OpenTensor(path)
 	if err != nil {
-		return nil, err
+		return nil, unread(path, err)
 	}
 	x, err := interp.Constant(t)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -214,7 +215,7 @@ func (t *tool) verifyGolden(c *cli.Context) error {
 	folder := c.String("golden")
 	m, err := golden.Open(folder)
 	if err != nil {
-		return at(folder, err)
+		return ofGolden(folder, err)
 	}
 	o := golden.Options{}
 	if o.Engine, err = oneEngine(c); err != nil {
@@ -251,9 +252,18 @@ func (t *tool) verifyGolden(c *cli.Context) error {
 	}
 	done()
 	if err != nil {
-		return at(folder, err)
+		return ofGolden(folder, err)
 	}
 	return t.verdict(c, r, files[0])
+}
+
+// ofGolden says of which file of a golden an error is.
+func ofGolden(folder string, err error) error {
+	var file *golden.FormatError
+	if errors.As(err, &file) {
+		return at(file.Path, &golden.FormatError{What: file.What})
+	}
+	return at(folder, err)
 }
 
 // asRecorded claims that a model computes what the recorded one does.
@@ -308,10 +318,10 @@ func (t *tool) refresh(c *cli.Context, m *golden.Manifest, folder string, record
 	}
 	p.Source, p.Removed, p.Kept, p.Replace, p.Engine = m.Source, m.Removed, m.Kept, true, runs
 	if p.Samples, err = m.Samples(folder); err != nil {
-		return at(folder, err)
+		return ofGolden(folder, err)
 	}
 	if err := p.Save(c.Context, folder); err != nil {
-		return at(folder, err)
+		return ofGolden(folder, err)
 	}
 	fmt.Fprintf(t.stdout, "proved equal to what was recorded at %s\nrefreshed %s\n", strings.Join(r.Shapes, " "), folder)
 	return nil
