@@ -89,11 +89,11 @@ func activation(f *flow, h *head) string {
 	_, nodes := f.downstream([]*onnxir.Value{h.out})
 	for _, n := range nodes {
 		switch {
-		case n.Is("Softmax") || n.Is("LogSoftmax"):
+		case n.Is("Softmax") || n.Is("LogSoftmax") || n.OpType == "QLinearSoftmax":
 			return "softmax"
 		case n.Is("ReduceSum") && isExp(n.In(0)):
 			return "softmax" // written out
-		case n.Is("Sigmoid") || n.Is("HardSigmoid"):
+		case n.Is("Sigmoid") || n.Is("HardSigmoid") || n.OpType == "QLinearSigmoid":
 			return "sigmoid"
 		}
 	}

@@ -39,6 +39,8 @@ func ruleOf(op string) func(r *restriction, ctx context.Context, n *onnxir.Node)
 		return ruleChannels
 	case "Concat":
 		return ruleConcat
+	case "QLinearConcat":
+		return ruleQLinearConcat
 	case "Conv", "ConvInteger", "QLinearConv":
 		return ruleConv
 	case "Expand", "Reshape":
@@ -149,6 +151,30 @@ func ruleConcat(r *restriction, ctx context.Context, n *onnxir.Node) error {
 			return err
 		}
 		inputs = append(inputs, small)
+	}
+	n.SetInputs(inputs)
+	return nil
+}
+
+// ruleQLinearConcat: likewise, each operand with its scale and zero point.
+func ruleQLinearConcat(r *restriction, ctx context.Context, n *onnxir.Node) error {
+	k := r.keep[n.Out(0)]
+	axis := concatAxis(n, r.old[n.Out(0)].Rank())
+	inputs := slices.Clone(n.Inputs[:2]) // scale and zero point of the result
+	at := 0
+	for i := 2; i < len(n.Inputs); i += 3 {
+		v := n.Inputs[i]
+		size := r.old[v].Shape[axis]
+		part := k.segment(axis, at, size)
+		at += size
+		if part.Gone || r.keep[v].Gone {
+			continue
+		}
+		small, err := r.operand(ctx, v, part, n)
+		if err != nil {
+			return err
+		}
+		inputs = append(inputs, small, n.Inputs[i+1], n.Inputs[i+2])
 	}
 	n.SetInputs(inputs)
 	return nil

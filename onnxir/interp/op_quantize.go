@@ -127,6 +127,14 @@ func dequantizeLinear(c *Call) ([]*Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	to := scale.DType
+	if d := c.Int("output_dtype", 0); d != 0 {
+		to = onnxir.DType(d)
+	}
+	return one(c.dequantize(c.Sig("axis", "block_size"), x, scale, c.Arg(2), to))
+}
+
+func (c *Call) dequantize(sig Sig, x, scale, zero *Value, to onnxir.DType) (*Value, error) {
 	if err := defined(x.DType, false, true); err != nil {
 		return nil, err
 	}
@@ -138,7 +146,7 @@ func dequantizeLinear(c *Call) ([]*Value, error) {
 		return nil, err
 	}
 	operands := []*Value{x, s}
-	if zero := c.Arg(2); zero != nil {
+	if zero != nil {
 		if zero.DType != x.DType {
 			return nil, fmt.Errorf("zero point is %v, the input %v", zero.DType, x.DType)
 		}
@@ -148,11 +156,7 @@ func dequantizeLinear(c *Call) ([]*Value, error) {
 		}
 		operands = append(operands, z)
 	}
-	to := scale.DType
-	if d := c.Int("output_dtype", 0); d != 0 {
-		to = onnxir.DType(d)
-	}
-	return one(c.Map(c.Sig("axis", "block_size"), to, func(n int, xs []any) (any, error) {
+	return c.Map(sig, to, func(n int, xs []any) (any, error) {
 		a, err := toFloats(xs[0])
 		if err != nil {
 			return nil, err
@@ -175,7 +179,7 @@ func dequantizeLinear(c *Call) ([]*Value, error) {
 			}
 		}
 		return fromFloats(to, y)
-	}, operands...))
+	}, operands...)
 }
 
 // dynamicQuantizeLinear finds scale and zero point from the least and largest

@@ -45,10 +45,14 @@ var table struct {
 
 // Lookup finds an operator, or gives nil.
 func Lookup(domain, name string) *Operator {
-	if domain != "" && domain != "ai.onnx" {
+	rows := Operators()
+	switch domain {
+	case "", "ai.onnx":
+	case "com.microsoft":
+		rows = quantisedOperators
+	default:
 		return nil
 	}
-	rows := Operators()
 	i, found := slices.BinarySearchFunc(rows, name, func(o Operator, name string) int { return strings.Compare(o.Name, name) })
 	if !found {
 		return nil
