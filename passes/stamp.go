@@ -3,6 +3,7 @@ package passes
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"anchorc/analyze"
@@ -60,9 +61,18 @@ func names(m *onnxir.Model, facts *analyze.Detector, gone [][]bool) (removed, ke
 // honest refutes a candidate whose metadata say that other anchors stay than do, by the
 // ids of the first source.
 func honest(r *verify.Report, candidate *onnxir.Model, kept string) *verify.Report {
-	if says := candidate.Property("anchorc.kept"); says != "" && says != kept {
-		r.Verdict, r.Proved = verify.Refuted, false
-		r.Reasons = append(r.Reasons, fmt.Sprintf("the candidate's metadata say that other anchors stay (anchorc.kept): %s", says))
+	says := candidate.Property("anchorc.kept")
+	if says == "" || says == kept || r.Verdict == verify.Refuted {
+		return r
 	}
+	list, other := strings.Split(says, ","), strings.Split(kept, ",")
+	what := "in another order"
+	if i := slices.IndexFunc(list, func(id string) bool { return !slices.Contains(other, id) }); i >= 0 {
+		what = list[i] + ", which went"
+	} else if i := slices.IndexFunc(other, func(id string) bool { return !slices.Contains(list, id) }); i >= 0 {
+		what = "all but " + other[i] + ", which is there"
+	}
+	r.Verdict, r.Proved = verify.Refuted, false
+	r.Reasons = append(r.Reasons, "the candidate's metadata name as what stays (anchorc.kept): "+what)
 	return r
 }
