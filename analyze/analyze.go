@@ -46,7 +46,7 @@ func Analyze(ctx context.Context, m *onnxir.Model, o Options) (*Detector, error)
 		return nil, noHead(m)
 	}
 	if !slices.ContainsFunc(heads, func(h *head) bool { return h.shape[2]*h.shape[3] > 1 }) {
-		return nil, noCells(heads)
+		return nil, noCells(f, heads)
 	}
 	groups := groupHeads(f, heads)
 
@@ -65,7 +65,7 @@ func Analyze(ctx context.Context, m *onnxir.Model, o Options) (*Detector, error)
 	}
 	find.orderLevels()
 	if len(find.groups) == 0 {
-		return nil, noCells(heads)
+		return nil, noCells(f, heads)
 	}
 	d.describe(f, find)
 	find.columns(f, d.all())

@@ -38,7 +38,7 @@ func (d *Detector) consistent(f *finder) error {
 			switch {
 			case b.Kind == Rows && len(b.Slots) == len(a.Slots):
 				row = apart(a.Slots, b.Slots)
-			case b.Kind == Other && !d.static(b.Value) && len(v.cellAxes) < 2 && len(a.Slots) > 1 && slices.Contains(v.shape, len(a.Slots)):
+			case b.Kind == Other && !d.static(b.Value) && len(v.cellAxes) < 2 && !f.ofOthers(v) && len(a.Slots) > 1 && slices.Contains(v.shape, len(a.Slots)):
 				row = 0
 			}
 			if row >= 0 {
@@ -48,6 +48,12 @@ func (d *Detector) consistent(f *finder) error {
 		}
 	}
 	return nil
+}
+
+// ofOthers reports whether an output comes from convolutions that are no heads, and
+// from no head: it is another task's.
+func (f *finder) ofOthers(v *view) bool {
+	return v.tagged && !slices.ContainsFunc(f.tags.Channels(v.all), func(c interp.Channel) bool { return slices.Contains(f.groups, f.headOf(c).level) })
 }
 
 // ofAnchor reports whether a channel belongs to an anchor.

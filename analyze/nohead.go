@@ -39,7 +39,17 @@ func noHead(m *onnxir.Model) error {
 
 // noCells refuses a graph whose last convolutions predict at the cells of grids
 // that no output tells apart.
-func noCells(heads []*head) error {
+func noCells(f *flow, heads []*head) error {
+	var outs []*onnxir.Value
+	for _, h := range heads {
+		outs = append(outs, h.out)
+	}
+	_, behind := f.downstream(outs)
+	for _, n := range behind {
+		if mode := n.Attr("mode"); (n.Is("Resize") || n.Is("Upsample")) && mode != nil && string(mode.Str) != "nearest" {
+			return &Refusal{Reason: Unsupported, Node: n, Found: "maps are interpolated, which mixes the cells of a grid", Help: cutOff}
+		}
+	}
 	var maps []string
 	for _, h := range heads {
 		maps = append(maps, fmt.Sprintf("%dx%dx%d", h.shape[1], h.shape[2], h.shape[3]))

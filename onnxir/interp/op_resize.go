@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"anchorc/onnxir"
 )
 
 // resizing is what an Upsample or Resize node asks for, all axes named.
@@ -181,8 +183,7 @@ func (c *Call) keepAspect(shape, on, sizes []int) {
 	}
 }
 
-// resize takes elements where the mode is nearest; interpolation knows numbers
-// and shapes only.
+// resize takes elements where the mode is nearest, and mixes them where it interpolates.
 func (c *Call) resize(x *Value, r *resizing) (*Value, error) {
 	if _, err := c.size(r.shape); err != nil {
 		return nil, err
@@ -197,7 +198,7 @@ func (c *Call) resize(x *Value, r *resizing) (*Value, error) {
 	}
 	if r.mode != "nearest" || r.roi != nil {
 		if x.Elems != nil {
-			return nil, &FollowError{fmt.Sprintf("interpolation (mode %q)", r.mode)}
+			return c.interpolated(x, r)
 		}
 		return r.interpolate(x)
 	}
@@ -220,6 +221,41 @@ func (c *Call) resize(x *Value, r *resizing) (*Value, error) {
 		}
 	}
 	return x, nil
+}
+
+// interpolated makes each element of a place and of all that differ along the axes
+// that are interpolated: which of those take part is not told apart.
+func (c *Call) interpolated(x *Value, r *resizing) (*Value, error) {
+	var axes []int
+	along := slices.Repeat([]int{1}, x.Rank())
+	for a, extent := range r.shape {
+		if r.roi != nil || extent != x.Shape[a] {
+			axes = append(axes, a)
+			along[a] = extent
+		}
+	}
+	sig := c.Sig()
+	sig.Key += fmt.Sprint(r.scales, r.shape, r.roi)
+	mixed, err := c.Reduce(sig, x.DType, &Value{DType: x.DType, Shape: x.Shape, Elems: x.Elems}, axes, true, nil)
+	if err != nil {
+		return nil, err
+	}
+	if mixed, err = c.expand(mixed, r.shape); err != nil {
+		return nil, err
+	}
+	places := make([]int64, count(along))
+	for i := range places {
+		places[i] = int64(i)
+	}
+	out, err := c.Map(sig, x.DType, nil, mixed, &Value{DType: onnxir.Int64, Shape: along, num: places})
+	if err != nil || !x.Static() {
+		return out, err
+	}
+	numbers, err := r.interpolate(x)
+	if err == nil {
+		out.num = numbers.num
+	}
+	return out, err
 }
 
 // nearest gives the index from which output i of an axis comes.
