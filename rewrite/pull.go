@@ -24,7 +24,7 @@ func pullOf(op string) pullRule {
 		return pullList
 	case "ConstantOfShape":
 		return pullConstantOfShape
-	case "Conv", "ConvInteger", "QLinearConv":
+	case "Conv", "ConvInteger", "FusedConv", "QLinearConv":
 		return pullConv
 	case "CumSum":
 		return pullCumSum

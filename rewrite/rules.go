@@ -41,7 +41,7 @@ func ruleOf(op string) func(r *restriction, ctx context.Context, n *onnxir.Node)
 		return ruleConcat
 	case "QLinearConcat":
 		return ruleQLinearConcat
-	case "Conv", "ConvInteger", "QLinearConv":
+	case "Conv", "ConvInteger", "FusedConv", "QLinearConv":
 		return ruleConv
 	case "Expand", "Reshape":
 		return ruleShaped

@@ -16,7 +16,7 @@ type Convolution struct {
 // a transposed convolution among them.
 func ConvolutionOf(n *onnxir.Node) (c Convolution, ok bool) {
 	switch {
-	case n.Is("Conv"):
+	case n.Is("Conv"), n.OpType == "FusedConv" && n.Domain == "com.microsoft":
 		return Convolution{Weight: 1, Bias: 2}, true
 	case n.Is("ConvInteger"):
 		return Convolution{Weight: 1, Bias: -1, PerChannel: []int{3}}, true

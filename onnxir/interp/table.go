@@ -49,7 +49,7 @@ func Lookup(domain, name string) *Operator {
 	switch domain {
 	case "", "ai.onnx":
 	case "com.microsoft":
-		rows = quantisedOperators
+		rows = microsoft
 	default:
 		return nil
 	}

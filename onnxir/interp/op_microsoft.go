@@ -1,12 +1,19 @@
 package interp
 
-import "fmt"
+import (
+	"fmt"
+	"math"
 
-// quantisedOperators are those of ONNX Runtime's own domain that work on quantised
-// numbers, sorted by name: each takes numbers out of their scales, does what
-// another operator does, and quantises the result (ContribOperators.md).
-var quantisedOperators = []Operator{
+	"anchorc/onnxir"
+)
+
+// microsoft are operators of ONNX Runtime's own domain, sorted by name: what its
+// optimiser makes of convolutions, and those on quantised numbers, each of which
+// takes numbers out of their scales, does what another operator does, and quantises
+// the result (ContribOperators.md).
+var microsoft = []Operator{
 	{"DequantizeLinear", Maps, dequantizeLinear},
+	{"FusedConv", Contracts, fusedConv},
 	{"QLinearAdd", Maps, onQuantised(add, [][3]int{{0, 1, 2}, {3, 4, 5}}, 6)},
 	{"QLinearAveragePool", Reduces, onQuantised(averagePool, [][3]int{{0, 1, 2}}, 3)},
 	{"QLinearConcat", Moves, qLinearConcat},
@@ -17,6 +24,56 @@ var quantisedOperators = []Operator{
 	{"QLinearSigmoid", Maps, onQuantised(onFloats(sigmoid), [][3]int{{0, 1, 2}}, 3)},
 	{"QLinearSoftmax", Reduces, onQuantised(softmax, [][3]int{{0, 1, 2}}, 3)},
 	{"QuantizeLinear", Maps, quantizeLinear},
+	{"QuickGelu", Maps, quickGelu},
+}
+
+// fusedConv is a convolution with an activation behind it.
+func fusedConv(c *Call) ([]*Value, error) {
+	if c.Arg(3) != nil {
+		return nil, fmt.Errorf("a sum inside a convolution is not there")
+	}
+	of, params := c.Str("activation", ""), []float64{}
+	if a := c.attr("activation_params", onnxir.AttrFloats); a != nil {
+		params = convert[float32, float64](a.Floats)
+	}
+	for len(params) < 2 {
+		params = append(params, 0)
+	}
+	var f func(float64) float64
+	switch of {
+	case "Relu":
+		f = func(x float64) float64 { return max(x, 0) }
+	case "Sigmoid":
+		f = sigmoid
+	case "Tanh":
+		f = math.Tanh
+	case "LeakyRelu":
+		f = func(x float64) float64 {
+			if x < 0 {
+				return params[0] * x
+			}
+			return x
+		}
+	case "Clip":
+		f = func(x float64) float64 { return min(max(x, params[0]), params[1]) }
+	case "HardSigmoid":
+		f = func(x float64) float64 { return unit(params[0]*x + params[1]) }
+	default:
+		return nil, fmt.Errorf("activation %q is not there", of)
+	}
+	y, err := conv(c)
+	if err != nil {
+		return nil, err
+	}
+	behind := *c
+	behind.In = y
+	return onFloats(f)(&behind)
+}
+
+// quickGelu is x * sigmoid(alpha * x).
+func quickGelu(c *Call) ([]*Value, error) {
+	alpha := float64(c.Float("alpha", 1.702))
+	return onFloats(func(x float64) float64 { return x * sigmoid(alpha*x) })(c)
 }
 
 // onQuantised makes an operator of another: operands lists where each of its
