@@ -94,6 +94,20 @@ func (o *Ordered) Figures() Class {
 	return c
 }
 
+// AP gives the AP of the class alone, of [Ordered.Figures].
+func (o *Ordered) AP() float64 {
+	if o.Truths[0] == 0 {
+		return -1
+	}
+	o.pick(0)
+	sum := 0.0
+	for t := range thresholds {
+		p, _ := o.precision(float64(o.Truths[0]), t)
+		sum += p
+	}
+	return sum / (thresholds * recalls)
+}
+
 // outcomes has one bit for each IoU threshold: whether a detection found a truth
 // that counts, and whether it found none and counts as wrong.
 type outcomes struct{ right, wrong uint16 }

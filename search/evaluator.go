@@ -194,16 +194,16 @@ func (e *Evaluator) Evaluate(removed Set) Point {
 	}
 	figures := make([]cocoeval.Class, len(e.classes))
 	for c := range e.classes {
-		figures[c] = e.figures(w, c, nil)
+		figures[c] = e.ordered(w, c, nil).Figures()
 		p.Classes[c] = figures[c].AP
 	}
 	p.Stats = cocoeval.Mean(figures)
 	return p
 }
 
-// figures gives a class's figures from the outcomes of all images; times, if not
-// nil, says how often each image counts.
-func (e *Evaluator) figures(w *worker, c int, times []int) cocoeval.Class {
+// ordered gives what was matched of a class in all images; times, if not nil, says
+// how often each counts.
+func (e *Evaluator) ordered(w *worker, c int, times []int) *cocoeval.Ordered {
 	w.ordered.Reset()
 	if times == nil {
 		w.ordered.Truths = e.classes[c].truths.Truths
@@ -227,7 +227,7 @@ func (e *Evaluator) figures(w *worker, c int, times []int) cocoeval.Class {
 			}
 		}
 	}
-	return w.ordered.Figures()
+	return &w.ordered
 }
 
 // outcome gives what becomes of an image under a mask.

@@ -3,9 +3,10 @@ package search
 import (
 	"context"
 	"math/rand/v2"
+	"runtime"
 	"slices"
-
-	"anchorc/cocoeval"
+	"sync"
+	"sync/atomic"
 )
 
 // Interval is where a difference of AP to the baseline lies, in 95 of 100 draws
@@ -33,17 +34,28 @@ func (e *Evaluator) Noise(ctx context.Context, masks []Set) []Interval {
 	}
 	base := e.resampled(Set{}, times)
 	list := make([]Interval, len(masks))
-	for i, s := range masks {
-		if ctx.Err() != nil {
-			return nil
-		}
-		ap := e.resampled(s, times)
-		for d := range ap {
-			ap[d] -= base[d]
-		}
-		slices.Sort(ap)
-		list[i] = Interval{Low: ap[draws*25/1000], High: ap[draws*975/1000]}
-		list[i].Within = list[i].Low <= 0 && list[i].High >= 0
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(masks)) {
+		wait.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(masks) {
+					return
+				}
+				ap := e.resampled(masks[i], times)
+				for d := range ap {
+					ap[d] -= base[d]
+				}
+				slices.Sort(ap)
+				list[i] = Interval{Low: ap[draws*25/1000], High: ap[draws*975/1000]}
+				list[i].Within = list[i].Low <= 0 && list[i].High >= 0
+			}
+		})
+	}
+	wait.Wait()
+	if ctx.Err() != nil {
+		return nil
 	}
 	return list
 }
@@ -56,12 +68,14 @@ func (e *Evaluator) resampled(removed Set, times [][]int) []float64 {
 		w.outcomes[i] = e.outcome(w, i, removed)
 	}
 	ap := make([]float64, len(times))
-	figures := make([]cocoeval.Class, len(e.classes))
 	for d := range times {
+		sum, n := 0.0, 0
 		for c := range e.classes {
-			figures[c] = e.figures(w, c, times[d])
+			if x := e.ordered(w, c, times[d]).AP(); x >= 0 {
+				sum, n = sum+x, n+1
+			}
 		}
-		ap[d] = cocoeval.Mean(figures).AP
+		ap[d] = sum / float64(max(n, 1))
 	}
 	return ap
 }

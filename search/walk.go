@@ -20,7 +20,8 @@ type Walk struct {
 	Watch func(masks int)
 
 	points map[Set]*Point
-	spent  bool // masks were asked for that the budget had no room for
+	best   *Front // of points
+	spent  bool   // masks were asked for that the budget had no room for
 }
 
 // Spent says that the budget is used up.
@@ -49,7 +50,7 @@ func (w *Walk) at(ctx context.Context, s Set) (*Point, error) {
 // evaluated before an error is remembered.
 func (w *Walk) all(ctx context.Context, masks []Set) ([]*Point, error) {
 	if w.points == nil {
-		w.points = map[Set]*Point{}
+		w.points, w.best = map[Set]*Point{}, NewFront(w.Goal)
 	}
 	var fresh []Set
 	asked := map[Set]bool{}
@@ -82,6 +83,7 @@ func (w *Walk) all(ctx context.Context, masks []Set) ([]*Point, error) {
 	for i, p := range points {
 		if p != nil {
 			w.points[fresh[i]] = p
+			w.best.Add(*p)
 		}
 	}
 	if w.Watch != nil {
@@ -100,11 +102,10 @@ func (w *Walk) all(ctx context.Context, masks []Set) ([]*Point, error) {
 	return out, nil
 }
 
-// front is the front of all that was evaluated.
+// front is the front of all that was evaluated, which does not depend on the order.
 func (w *Walk) front() *Front {
-	f := NewFront(w.Goal)
-	for _, p := range w.points { // the front does not depend on the order
-		f.Add(*p)
+	if w.best == nil {
+		return NewFront(w.Goal)
 	}
-	return f
+	return w.best
 }
