@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -21,16 +22,18 @@ func (c *comparison) mask(m *onnxir.Model) error {
 	if v := m.Opset(""); v < 9 {
 		return fmt.Errorf("selectors of operator set %d are not masked", v)
 	}
-	met := false
+	met := map[onnxir.Use]bool{}     // where a selector reads rows, and whether it chooses among them
+	from := map[*onnxir.Value]bool{} // holds numbers of rows, of which some go
 	mute := func(name string, axis int, keep []int) error {
 		v, e := m.Graph.Value(name), c.original.exprs[c.original.model.Graph.Value(name)]
 		if v == nil || e == nil || e.Shape == nil {
 			return nil
 		}
 		r := &rowsOff{model: m, value: v, dtype: e.DType, shape: e.Shape, axis: axis, keep: keep}
+		from[v] = true
 		for _, u := range selecting(m.Graph, v) {
-			met = true
-			if err := r.from(u); err != nil {
+			var err error
+			if met[u], err = r.from(u); err != nil {
 				return fmt.Errorf("selector %q: %w", u.Node.Label(), err)
 			}
 		}
@@ -48,10 +51,53 @@ func (c *comparison) mask(m *onnxir.Model) error {
 			return err
 		}
 	}
-	if !met {
+	if !slices.Contains(slices.Collect(maps.Values(met)), true) {
 		return fmt.Errorf("no operator that is known to select reads the rows")
 	}
+	if n := unmasked(m.Graph, from, met); n != nil {
+		return fmt.Errorf("selector %q reads what was made of rows, and would see those that go", n.Label())
+	}
 	return m.Graph.Sort()
+}
+
+// unmasked finds a selector that chooses from what was computed of rows, where none
+// that is masked stands between.
+func unmasked(g *onnxir.Graph, from map[*onnxir.Value]bool, met map[onnxir.Use]bool) *onnxir.Node {
+	masked := map[*onnxir.Value]bool{}
+	var walk func(g *onnxir.Graph) *onnxir.Node
+	walk = func(g *onnxir.Graph) *onnxir.Node {
+		for _, n := range g.Nodes {
+			open, chosen := false, false
+			for i, v := range n.Inputs {
+				u := onnxir.Use{Node: n, Input: i}
+				chosen = chosen || met[u] || masked[v]
+				if _, known := met[u]; selects(n, i) && from[v] && !masked[v] && !known {
+					return n
+				}
+			}
+			for v := range n.Reads() {
+				open, chosen = open || from[v], chosen || masked[v]
+			}
+			for inner := range n.Subgraphs() {
+				for i, v := range n.Inputs {
+					if n.Is("Loop") && i < len(inner.Inputs) {
+						from[inner.Inputs[i]], masked[inner.Inputs[i]] = from[v], masked[v]
+					}
+				}
+				if n := walk(inner); n != nil {
+					return n
+				}
+				for _, v := range inner.Outputs {
+					open, chosen = open || from[v], chosen || masked[v]
+				}
+			}
+			for _, v := range n.Outputs {
+				from[v], masked[v] = open, open && chosen
+			}
+		}
+		return nil
+	}
+	return walk(g)
 }
 
 // selecting lists where a value is chosen from by value: the inputs of selectors
@@ -95,19 +141,20 @@ type rowsOff struct {
 	keep  []int
 }
 
-// from lets a selector choose from the rows that stay.
-func (r *rowsOff) from(u onnxir.Use) error {
+// from lets a selector choose from the rows that stay, and reports whether it chooses
+// among rows.
+func (r *rowsOff) from(u onnxir.Use) (bool, error) {
 	n := u.Node
 	switch {
 	case n.Is("NonZero"), n.Is("Compress"):
-		return r.mute(u, 0)
+		return true, r.mute(u, 0)
 	case n.Is("NonMaxSuppression"):
 		if n.In(4) == nil {
 			inputs := append(slices.Clone(n.Inputs), make([]*onnxir.Value, 5-len(n.Inputs))...)
 			inputs[4] = r.model.Graph.AddInitializer(onnxir.NewTensor("least", []float32{float32(math.Inf(-1))}, 1))
 			n.SetInputs(inputs)
 		}
-		return r.mute(u, math.Inf(-1))
+		return true, r.mute(u, math.Inf(-1))
 	}
 	axis, worst := -1, math.Inf(-1)
 	if a := n.Attr("axis"); a != nil {
@@ -120,12 +167,12 @@ func (r *rowsOff) from(u onnxir.Use) error {
 		worst = math.Inf(1)
 	}
 	if r.axis >= 0 && axis != r.axis {
-		return nil // it chooses among something else, in each row
+		return false, nil // it chooses among something else, in each row
 	}
 	if err := r.limit(n); err != nil {
-		return err
+		return true, err
 	}
-	return r.mute(u, worst)
+	return true, r.mute(u, worst)
 }
 
 // limit lets TopK take no more than what stays.

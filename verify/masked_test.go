@@ -40,6 +40,10 @@ g (float[1, 6] s) => (%s) {
 			text: "i = NonZero (s)", want: "[0 0 0 1 3 4]"},
 		{name: "in a branch", opset: 17, out: "int64[N] i", keep: []int{1, 3, 4},
 			text: "yes = Constant <value = bool {1}> ()\nk = Constant <value_ints = [2]> ()\ni = If (yes) <then_branch = t () => (int64[1, N] x) { v, x = TopK <axis = 1> (s, k) }, else_branch = e () => (int64[1, N] x) { v, x = TopK <axis = 1> (s, k) }>", want: "[4 1]"},
+		{name: "among something else in each row, and then among what comes of rows", opset: 17, out: "int64[2, N] i", keep: []int{1, 3},
+			text: "k = Constant <value_ints = [1]> ()\nv, j = TopK <axis = 0> (s, k)\ni = NonZero (v)", unfits: true},
+		{name: "what is chosen is chosen from again", opset: 17, out: "int64[2, N] i", keep: []int{1, 3},
+			text: "k = Constant <value_ints = [4]> ()\nv, j = TopK <axis = 1> (s, k)\ni = NonZero (v)", want: "[0 0 0 1]"},
 		{name: "nothing selects", opset: 17, out: "float[1, 6] t", keep: []int{1}, text: "t = Neg (s)", unfits: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
