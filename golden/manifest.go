@@ -59,6 +59,9 @@ type Set struct {
 	Name string `json:"name"` // what it was fed with
 	// Rows has, for each output, a CRC-32 of each row's bytes, in hexadecimal.
 	Rows map[string][]string `json:"rows"`
+	// Shapes has those of outputs that are not as in [Manifest.Outputs]: how many are
+	// found depends on what is looked at.
+	Shapes map[string][]int `json:"shapes,omitempty"`
 }
 
 // FormatError says what of a golden folder is not as it should be.
@@ -215,6 +218,9 @@ func tensor(path string, want Tensor) (*interp.Value, error) {
 func (m *Manifest) output(folder string, set, number int) (*interp.Value, error) {
 	path := filepath.Join(folder, setName(set), fmt.Sprintf("output_%d.pb", number))
 	out := m.Outputs[number]
+	if shape, other := m.Sets[set].Shapes[out.Name]; other {
+		out.Shape = shape
+	}
 	x, err := tensor(path, out.Tensor)
 	if err != nil {
 		return nil, err

@@ -112,7 +112,7 @@ func (r *Recording) set(_ context.Context, m *Manifest, folder string, s verify.
 		}
 		i++
 	}
-	set := &Set{s.Name, map[string][]string{}}
+	set := &Set{Name: s.Name, Rows: map[string][]string{}}
 	for k, o := range r.Outputs {
 		x, keep := given[o.Name], []int(nil)
 		if x == nil {
@@ -132,6 +132,12 @@ func (r *Recording) set(_ context.Context, m *Manifest, folder string, s verify.
 		}
 		if first {
 			m.Outputs = append(m.Outputs, Output{Tensor: Tensor{o.Name, x.DType.String(), x.Shape}, Axis: o.Axis, Keep: keep, Tolerance: Tolerance{ULP: 4, Rel: 1e-4}})
+		}
+		if !slices.Equal(x.Shape, m.Outputs[k].Shape) {
+			if set.Shapes == nil {
+				set.Shapes = map[string][]int{}
+			}
+			set.Shapes[o.Name] = x.Shape
 		}
 		// Engines that fuse or reorder are off by a share of what an output holds.
 		if x.DType.IsFloat() {

@@ -142,6 +142,11 @@ func recording(ctx context.Context, m *onnxir.Model, mk *mask.Mask, o passes.Opt
 	if err != nil {
 		return nil, err
 	}
+	for _, o := range r.Outputs() {
+		if !m.Graph.Value(o.Name).IsOutput {
+			return nil, fmt.Errorf("rows are chosen inside (%q stands in front of that), and what is chosen among fewer cannot be taken from what the original hands out; record what anchorc cut --at decoded makes of it, or without a mask", o.Name)
+		}
+	}
 	p.inputs, p.Outputs, p.Removed, p.Kept = r.Inputs(), r.Outputs(), r.Report.Removed, r.Report.Kept
 	p.Model = func(ctx context.Context, path string) error { return r.Write(ctx, path, false) }
 	return p, nil
