@@ -27,6 +27,17 @@ func (c *comparison) hasBounded() bool {
 	return slices.ContainsFunc(c.claim.Outputs, func(o OutputClaim) bool { return o.Bounded })
 }
 
+// computed is the type that an output of that type is computed in: the coarser of it
+// and that of the head.
+func (c *comparison) computed(output onnxir.DType) onnxir.DType {
+	for _, conv := range c.claim.Convs {
+		if e := c.original.exprs[conv.Node.Out(0)]; e != nil && e.DType.IsFloat() && lastPlace(1, e.DType) > lastPlace(1, output) {
+			output = e.DType
+		}
+	}
+	return output
+}
+
 // equal reports whether a bounded output is the same expression in both models.
 func (c *comparison) equal(output int) bool {
 	o := &c.claim.Outputs[output]
@@ -57,7 +68,8 @@ func (c *comparison) wide(ctx context.Context, s *side, fed interp.Env) (interp.
 }
 
 // bound compares an output with what the original gives in float64.
-func (n *numbers) bound(claim *Claim, output int, original, candidate, wide *interp.Value) error {
+func (n *numbers) bound(c *comparison, output int, original, candidate, wide *interp.Value) error {
+	claim := c.claim
 	o := &claim.Outputs[output]
 	var x [3][]float64
 	var shape []int
@@ -80,7 +92,7 @@ func (n *numbers) bound(claim *Claim, output int, original, candidate, wide *int
 			return err
 		}
 	}
-	t := original.DType
+	t := c.computed(original.DType)
 	axis := o.Axis
 	if o.Whole {
 		axis, _ = o.along(shape)
@@ -143,7 +155,7 @@ func (n *numbers) bound(claim *Claim, output int, original, candidate, wide *int
 		if !finite(abs) {
 			abs = math.MaxFloat64
 		}
-		n.note(claim, output, difference{count: 1, maxULP: max(1, ULPs(t)(x[0][flat], x[1][flat])), maxAbs: abs, index: index, original: x[0][flat], candidate: x[1][flat]})
+		n.note(claim, output, difference{count: 1, maxULP: max(1, ULPs(original.DType)(x[0][flat], x[1][flat])), maxAbs: abs, index: index, original: x[0][flat], candidate: x[1][flat]})
 	}
 	return nil
 }

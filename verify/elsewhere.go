@@ -118,7 +118,7 @@ func (a *abroad) bounded(ctx context.Context, p *part, d drive, x, y interp.Env)
 	}
 	for i, o := range a.claim.Outputs {
 		if v := a.original.outputs[i]; o.Bounded {
-			if err := a.n.bound(a.claim, i, x[v], y[a.candidate.outputs[i]], wide[v]); err != nil {
+			if err := a.n.bound(a.comparison, i, x[v], y[a.candidate.outputs[i]], wide[v]); err != nil {
 				return err
 			}
 		}

@@ -204,7 +204,7 @@ func (c *comparison) computeOn(ctx context.Context, n *numbers, p part, d drive,
 		x, y := originals[c.original.outputs[i]], candidates[c.candidate.outputs[i]]
 		if o.Bounded {
 			if wide != nil {
-				if err := n.bound(c.claim, i, x, y, wide[c.original.outputs[i]]); err != nil {
+				if err := n.bound(c, i, x, y, wide[c.original.outputs[i]]); err != nil {
 					return err
 				}
 			}
