@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"fmt"
+	"slices"
 
 	"anchorc/onnxir"
 )
@@ -37,9 +38,8 @@ type Decode struct {
 	Corners bool // a row holds corners, and not centre and size
 	YFirst  bool // a row holds y before x, height before width
 	Box     [4]Coordinate
-	// Image, if not nil, is what rows are cut off at: least x, least y, greatest x,
-	// greatest y, in units.
-	Image *[4]float64
+	// CutOff, if not nil, is what rows are cut off at, in units.
+	CutOff *CutOff
 
 	Levels []DecodedLevel // one for each of Head.Levels
 	Scores *Scores        // nil where scores follow no formula known
@@ -83,6 +83,44 @@ type Coordinate struct {
 	Rate float64
 	// Low and High bound Rate * t; infinite where nothing does.
 	Low, High float64
+}
+
+// CutOff is what the columns of a row are cut off at, in the row's order; infinite where
+// nothing does.
+type CutOff struct{ Least, Greatest [4]float64 }
+
+// Bounds lists what rows are cut off at: least x, least y, greatest x, greatest y
+// where both columns of an axis have the same bounds, else the least of all four
+// columns and then the greatest; nil where there are none.
+func (d *Decode) Bounds() []float64 {
+	if d.CutOff == nil {
+		return nil
+	}
+	c := *d.CutOff
+	for i := range 2 {
+		if c.Least[i] != c.Least[i+2] || c.Greatest[i] != c.Greatest[i+2] {
+			return slices.Concat(c.Least[:], c.Greatest[:])
+		}
+	}
+	x, y := 0, 1
+	if d.YFirst {
+		x, y = 1, 0
+	}
+	return []float64{c.Least[x], c.Least[y], c.Greatest[x], c.Greatest[y]}
+}
+
+// SetBounds takes what Bounds gives.
+func (d *Decode) SetBounds(list []float64) {
+	switch len(list) {
+	case 4:
+		x, y := 0, 1
+		if d.YFirst {
+			x, y = 1, 0
+		}
+		d.CutOff = &CutOff{[4]float64{list[x], list[y], list[x], list[y]}, [4]float64{list[2+x], list[2+y], list[2+x], list[2+y]}}
+	case 8:
+		d.CutOff = &CutOff{[4]float64(list[:4]), [4]float64(list[4:])}
+	}
 }
 
 // DecodedLevel is where a level's boxes are, and the tables of their coordinates.

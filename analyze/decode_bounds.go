@@ -83,12 +83,14 @@ func (f *decodeFinder) image() error {
 	if err := f.run(f.ctx, interp.Machine{Wide: true}, f.want, f.random(1, 50), nil); err != nil {
 		return err
 	}
-	image := [4]float64{math.Inf(-1), math.Inf(-1), math.Inf(1), math.Inf(1)}
+	none, all := math.Inf(-1), math.Inf(1)
+	cut := CutOff{[4]float64{none, none, none, none}, [4]float64{all, all, all, all}}
+	lowest, highest := cut.Greatest, cut.Least // what columns would be without bounds
 	seen, agree := false, true
-	bound := func(at int, x float64) {
+	bound := func(at *float64, x float64) {
 		seen = true
-		agree = agree && (math.IsInf(image[at], 0) || image[at] == x)
-		image[at] = x
+		agree = agree && (math.IsInf(*at, 0) || *at == x)
+		*at = x
 	}
 	for l := range f.boxes {
 		f.slots(l, func(s Slot) {
@@ -96,25 +98,31 @@ func (f *decodeFinder) image() error {
 			var got [4]float64
 			f.readers[f.boxes[l].Output].read(s, f.boxes[l].First, got[:])
 			for i := range got {
-				axis := i % 2
-				if f.found.YFirst {
-					axis = 1 - axis
-				}
+				lowest[i], highest[i] = math.Min(lowest[i], want[i]), math.Max(highest[i], want[i])
 				switch d := got[i] - want[i]; {
 				case math.Abs(d) <= 1e-9*magnitude[i]:
 				case d > 0:
-					bound(axis, got[i])
+					bound(&cut.Least[i], got[i])
 				case d < 0:
-					bound(axis+2, got[i])
+					bound(&cut.Greatest[i], got[i])
 				}
 			}
 		})
 	}
 	if !agree {
-		return &NotDecoded{fmt.Sprintf("no formula fits: boxes are cut off, but not at one place (%v)", image)}
+		return &NotDecoded{fmt.Sprintf("no formula fits: boxes are cut off, but not at one place (from %v, to %v)", cut.Least, cut.Greatest)}
+	}
+	for i := range 4 { // a column that was never beyond has its neighbour's
+		other := (i + 2) % 4
+		if math.IsInf(cut.Least[i], 0) && lowest[i] >= cut.Least[other] {
+			cut.Least[i] = cut.Least[other]
+		}
+		if math.IsInf(cut.Greatest[i], 0) && highest[i] <= cut.Greatest[other] {
+			cut.Greatest[i] = cut.Greatest[other]
+		}
 	}
 	if seen {
-		f.found.Image = &image
+		f.found.CutOff = &cut
 	}
 	return nil
 }

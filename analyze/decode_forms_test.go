@@ -120,7 +120,23 @@ func TestDecodeForms(t *testing.T) {
   b2 = Clip (y2, zero, height)
   boxes = Concat <axis = 2> (a1, b1, a2, b2)
 `, analyze.Deltas, func(d *analyze.Decode) bool {
-			return d.Box[0].Rate == 0.1 && d.Box[2].Rate == 0.2 && d.Box[3].High == float64(float32(4.1351666)) && *d.Image == [4]float64{0, 0, 48, 32}
+			return d.Box[0].Rate == 0.1 && d.Box[2].Rate == 0.2 && d.Box[3].High == float64(float32(4.1351666)) && slices.Equal(d.Bounds(), []float64{0, 0, 48, 32})
+		}},
+		{"cut off at one side each", 4, split4 + `  o = Mul (xy, size)
+  c = Add (o, centre)
+  e = Exp (wh)
+  s2 = Mul (e, size)
+  h = Mul (half, s2)
+  low = Sub (c, h)
+  high = Add (c, h)
+  x2, y2 = Split <axis = 2> (high)
+  from = Clip (low, zero)
+  a2 = Clip (x2, , width)
+  b2 = Clip (y2, , height)
+  boxes = Concat <axis = 2> (from, a2, b2)
+`, analyze.Deltas, func(d *analyze.Decode) bool {
+			inf := math.Inf(1)
+			return slices.Equal(d.Bounds(), []float64{0, 0, -inf, -inf, inf, inf, 48, 32})
 		}},
 		{"EfficientDet", 4, `  ty, tx, th, tw = Split <axis = 2> (t)
   cx, cy = Split <axis = 2> (centre)

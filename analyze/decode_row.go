@@ -52,10 +52,9 @@ func (d *Decode) row(s Slot, t func(HeadColumn) float64, round func(float64) flo
 		c[0], c[1], c[2], c[3] = c[1], c[0], c[3], c[2]
 		magnitude[0], magnitude[1], magnitude[2], magnitude[3] = magnitude[1], magnitude[0], magnitude[3], magnitude[2]
 	}
-	if d.Image != nil {
+	if d.CutOff != nil {
 		for i := range c {
-			lo, hi := d.bounds(i)
-			c[i] = math.Min(math.Max(c[i], round(lo)), round(hi))
+			c[i] = math.Min(math.Max(c[i], round(d.CutOff.Least[i])), round(d.CutOff.Greatest[i]))
 		}
 	}
 	return c, magnitude
@@ -87,15 +86,6 @@ func (c Coordinate) of(t, base, gain float64, round func(float64) float64) float
 		return v
 	}
 	return round(v + base)
-}
-
-// bounds gives what column i of a row is cut off at.
-func (d *Decode) bounds(i int) (lo, hi float64) {
-	axis := i % 2
-	if d.YFirst {
-		axis = 1 - axis
-	}
-	return d.Image[axis], d.Image[axis+2]
 }
 
 // rounding rounds to a floating-point type.

@@ -66,8 +66,8 @@ func TestDecodeIsFoundHoweverItIsWritten(t *testing.T) {
 			if s := found.Scores; s != nil && s.Weighted != strings.Contains(words, "Apart") {
 				t.Errorf("%s: scores weighted by objectness: %t", words, s.Weighted)
 			}
-			if image := strings.Contains(words, "Clamp=true"); (found.Image != nil) != image {
-				t.Errorf("%s: cut off at %v", words, found.Image)
+			if image := strings.Contains(words, "Clamp=true"); (found.CutOff != nil) != image {
+				t.Errorf("%s: cut off at %v", words, found.Bounds())
 			}
 		}
 	}

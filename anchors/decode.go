@@ -22,12 +22,13 @@ type Decode struct {
 	// Columns are those of a row: x1, y1, x2, y2, or x, y, w, h, or each pair y first.
 	Columns     [4]string     `json:"columns"`
 	Coordinates [4]Coordinate `json:"coordinates"` // x, y, w, h or x1, y1, x2, y2
-	// Image, if not null, is what rows are cut off at: least x, least y, greatest x,
-	// greatest y, in units; null: nothing.
-	Image     *[4]*float64 `json:"image"`
-	Scores    *Scores      `json:"scores"`
-	Landmarks *Landmarks   `json:"landmarks"`
-	Tables    []Tables     `json:"tables,omitempty"` // one for each level, or none
+	// Image, if not null, is what rows are cut off at, in units, null for nothing: least x,
+	// least y, greatest x, greatest y; or, where columns of one axis differ, the least
+	// of each column and then the greatest.
+	Image     []*float64 `json:"image"`
+	Scores    *Scores    `json:"scores"`
+	Landmarks *Landmarks `json:"landmarks"`
+	Tables    []Tables   `json:"tables,omitempty"` // one for each level, or none
 }
 
 // Coordinate is one number of a box; see [analyze.Coordinate].
@@ -90,11 +91,8 @@ func newDecode(t *Table, f *analyze.Decode) *Decode {
 		d.Coordinates[i] = newCoordinate(names[i], c)
 		d.Coordinates[i].Gain, d.Coordinates[i].Factor = gainOf(t, f, i)
 	}
-	if f.Image != nil {
-		d.Image = &[4]*float64{}
-		for i, x := range f.Image {
-			d.Image[i] = finite(x)
-		}
+	for _, x := range f.Bounds() {
+		d.Image = append(d.Image, finite(x))
 	}
 	if s := f.Scores; s != nil {
 		d.Scores = &Scores{Activation: s.Activation, Role: s.Classes[0].Role, Classes: columnsOf(s.Classes), Beside: columnsOf(s.Beside)}

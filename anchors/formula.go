@@ -23,12 +23,11 @@ func (t *Table) formula(d *Decode) *analyze.Decode {
 	for i, c := range d.Coordinates {
 		f.Box[i] = c.found()
 	}
-	if d.Image != nil {
-		f.Image = &[4]float64{}
-		for i, x := range d.Image {
-			f.Image[i] = orInfinite(x, i/2*2-1)
-		}
+	var bounds []float64
+	for i, x := range d.Image {
+		bounds = append(bounds, orInfinite(x, 2*i/len(d.Image)*2-1))
 	}
+	f.SetBounds(bounds)
 	f.Scores = d.Scores.found()
 	if d.Landmarks != nil {
 		f.Landmarks = &analyze.Landmarks{YFirst: d.Landmarks.YFirst}

@@ -134,6 +134,9 @@ func (d *Decode) check(t *Table) error {
 	if names != rows[0] && names != rows[2] {
 		return fmt.Errorf("coordinates %q, want %q or %q", names, rows[0], rows[2])
 	}
+	if n := len(d.Image); n != 0 && n != 4 && n != 8 {
+		return fmt.Errorf("an image of %d bounds, want 4, or 8 of which each column has two", n)
+	}
 	tables := d.Tables != nil
 	if tables && len(d.Tables) != len(t.Levels) {
 		return fmt.Errorf("tables of %d levels, want %d", len(d.Tables), len(t.Levels))

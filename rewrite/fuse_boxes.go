@@ -299,22 +299,15 @@ func (f *fuser) boxes(pairs [2]*pair) {
 		q = [2]*onnxir.Value{f.node("Sub", "least", q[:]), f.node("Add", "greatest", q[:])}
 	}
 	v := f.node("Concat", "boxes", q[:], onnxir.IntAttr("axis", f.axis()))
-	if d.Image != nil {
-		least, greatest := []float64{}, []float64{}
-		for i := range 4 {
-			axis := i % 2
-			if d.YFirst {
-				axis = 1 - axis
-			}
-			least, greatest = append(least, d.Image[axis]), append(greatest, d.Image[axis+2])
-		}
-		if slices.Min(least) == slices.Max(least) && slices.Min(greatest) == slices.Max(greatest) {
+	if d.CutOff != nil {
+		least, greatest := d.CutOff.Least[:], d.CutOff.Greatest[:]
+		if same(least, least[0]) && same(greatest, greatest[0]) {
 			v = f.clip("boxes.inside", v, least[0], greatest[0])
-		} else {
-			if !slices.Contains(least, math.Inf(-1)) {
+		} else { // infinite where a column has no bound
+			if !same(least, math.Inf(-1)) {
 				v = f.node("Max", "boxes.from", []*onnxir.Value{v, f.columns("image.least", least...)})
 			}
-			if !slices.Contains(greatest, math.Inf(1)) {
+			if !same(greatest, math.Inf(1)) {
 				v = f.node("Min", "boxes.to", []*onnxir.Value{v, f.columns("image.greatest", greatest...)})
 			}
 		}

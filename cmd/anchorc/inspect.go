@@ -135,8 +135,15 @@ func showDecode(w io.Writer, d *analyze.Decode, none *analyze.NotDecoded) {
 	for _, line := range d.Formula() {
 		fmt.Fprintf(w, "  %s\n", line)
 	}
-	if d.Image != nil {
-		fmt.Fprintf(w, "  cut off at x %g to %g, y %g to %g\n", d.Image[0], d.Image[2], d.Image[1], d.Image[3])
+	switch b := d.Bounds(); len(b) {
+	case 4:
+		fmt.Fprintf(w, "  cut off at x %g to %g, y %g to %g\n", b[0], b[2], b[1], b[3])
+	case 8:
+		var list []string
+		for i, name := range columns {
+			list = append(list, fmt.Sprintf("%s %g to %g", name, b[i], b[i+4]))
+		}
+		fmt.Fprintf(w, "  cut off at %s\n", strings.Join(list, ", "))
 	}
 	fmt.Fprintf(w, "  in %s rows of random numbers off by at most %.2g ulp (%.2g)%s\n", grouped(int64(d.Error.Rows)), d.Error.ULP, d.Error.Absolute, exactly(d.Error))
 }

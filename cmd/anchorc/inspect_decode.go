@@ -20,7 +20,7 @@ type decodeParameters struct {
 	Coordinates []decodeCoordinate `json:"coordinates"`
 	Variances   []float64          `json:"variances"`   // of x, y, w, h; null where centres do not move by parts of a size
 	Sensitivity []float64          `json:"sensitivity"` // of each level: cells that a centre's sigmoid reaches over; null without one
-	Image       *[4]float64        `json:"image"`       // rows are cut off at: least x, least y, greatest x, greatest y
+	Image       []*float64         `json:"image"`       // rows are cut off at: least x, least y, greatest x, greatest y, or the least of each column and the greatest
 	Unit        [2]float64         `json:"unit"`        // input pixels, along y and x
 	Scores      *decodeScores      `json:"scores"`
 	Landmarks   int                `json:"landmarks"` // points
@@ -55,7 +55,10 @@ type decodeError struct {
 
 func newInspectDecode(d *analyze.Decode) *inspectDecode {
 	e := d.Error
-	p := decodeParameters{Columns: d.Columns(), Formula: d.Formula(), Variances: d.Variances(), Sensitivity: d.Sensitivities(), Image: d.Image, Unit: [2]float64{d.PixelsY, d.PixelsX}}
+	p := decodeParameters{Columns: d.Columns(), Formula: d.Formula(), Variances: d.Variances(), Sensitivity: d.Sensitivities(), Unit: [2]float64{d.PixelsY, d.PixelsX}}
+	for _, x := range d.Bounds() {
+		p.Image = append(p.Image, finite(x))
+	}
 	names := d.Coordinates()
 	for i, c := range d.Box {
 		p.Coordinates = append(p.Coordinates, decodeCoordinate{names[i], c.In.Role, c.In.Column, c.Curve, c.Rate, finite(c.Low), finite(c.High)})
