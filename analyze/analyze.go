@@ -24,6 +24,11 @@ type Options struct {
 // be pruned, the error is a [*Refusal]; where the options do not fit the model
 // it is a [*ShapeError] or a [*CountError].
 func Analyze(ctx context.Context, m *onnxir.Model, o Options) (*Detector, error) {
+	d, err := find(ctx, m, o)
+	return d, ofModel(err, m)
+}
+
+func find(ctx context.Context, m *onnxir.Model, o Options) (*Detector, error) {
 	ins, symbolic, err := inputs(m, o.Shapes)
 	if err != nil {
 		return nil, err

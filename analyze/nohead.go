@@ -31,7 +31,7 @@ func noHead(m *onnxir.Model) error {
 	case convs > 0:
 		return &Refusal{Reason: NoHead, Found: fmt.Sprintf("none of %s is the last before an output", count(convs, "convolution")), Help: otherFile}
 	case other != nil:
-		return &Refusal{Reason: Unsupported, Node: other, Found: "no convolution outside the functions that the model defines", Help: "inline them first (onnx.inliner in Python)"}
+		return &Refusal{Reason: Unsupported, Node: other, Found: "no convolution outside the functions that the model defines", Help: inline}
 	}
 	return &Refusal{Reason: NoHead, Found: fmt.Sprintf("%s and no convolution: post-processing alone, or no detector", count(len(m.Graph.Nodes), "node")),
 		Help: otherFile}

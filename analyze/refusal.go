@@ -95,6 +95,19 @@ func beforeConv(n *onnxir.Node) bool {
 	return false
 }
 
+const inline = "inline them first (onnx.inliner in Python)"
+
+// ofModel names an operator that is not known as what it is where the model
+// defines functions.
+func ofModel(err error, m *onnxir.Model) error {
+	var r *Refusal
+	if errors.As(err, &r) && r.Reason == Unsupported && m.Functions > 0 && r.Node != nil && interp.Lookup(r.Node.Domain, r.Node.OpType) == nil {
+		r.Found = fmt.Sprintf("operator %s of domain %q, one of the functions that the model defines", r.Node.OpType, r.Node.Domain)
+		r.Help = inline
+	}
+	return err
+}
+
 const cutOff = "cut the model off before it, or export it without"
 
 func operator(e *interp.UnsupportedError) string {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"anchorc/analyze"
+	"anchorc/onnxir"
 	"anchorc/testmodels"
 )
 
@@ -65,5 +66,20 @@ func TestFingerprint(t *testing.T) {
 				t.Errorf("%s: fingerprint %s, of the plain one %s", words, d.Head.Fingerprint, plain)
 			}
 		}
+	}
+}
+
+// Where an operator is a function that the model defines, that is said.
+func TestFunctionOfTheModel(t *testing.T) {
+	m, _ := testmodels.SSD{Anchors: "3 2", Classes: 3}.Build()
+	scores := m.Graph.Outputs[0]
+	m.Graph.DropOutput(scores)
+	n := m.Graph.AddNode("Polish", []*onnxir.Value{scores}, []string{"polished"})
+	n.Domain, m.Functions = "example", 1
+	m.Graph.AddOutput(n.Out(0), scores.Type)
+	_, err := analyze.Analyze(t.Context(), m, analyze.Options{})
+	var r *analyze.Refusal
+	if !errors.As(err, &r) || r.Reason != analyze.Unsupported || !strings.Contains(r.Help, "inline") {
+		t.Errorf("got %v", err)
 	}
 }

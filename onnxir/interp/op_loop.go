@@ -56,7 +56,7 @@ func loopOp(c *Call) ([]*Value, error) {
 	stacks := make([][]*Value, len(g.Outputs)-1-handed)
 	for i := 0; i < turns && on; i++ {
 		if *m.steps += 1 + len(g.Nodes); *m.steps > mostSteps {
-			return nil, fmt.Errorf("its turns run more than %d nodes", mostSteps)
+			return nil, &FollowError{fmt.Sprintf("the turns of a Loop that run more than %d nodes", mostSteps)}
 		}
 		env := Env{}
 		for v, x := range around {
