@@ -91,6 +91,10 @@ func loadingFailed(err error) string {
 	return "cannot be loaded: " + text
 }
 
+// maxInMemory is the size from which on a model goes through a file: the runtime keeps
+// a copy of its own.
+const maxInMemory = 256 << 20
+
 // session is a model in ONNX Runtime.
 type session struct {
 	inputs, outputs []*onnxir.Value
@@ -125,7 +129,7 @@ func openSession(ctx context.Context, m *onnxir.Model, optimised ort.GraphOptimi
 		inputs = append(inputs, v.Name)
 	}
 	if !slices.ContainsFunc(s.outputs, func(v *onnxir.Value) bool { return isHalf(v) || isScalar(v) }) {
-		file, err := m.Bytes()
+		file, err := m.Bytes(maxInMemory)
 		if err != nil {
 			return nil, err
 		}

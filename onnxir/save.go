@@ -141,10 +141,11 @@ func Spill(m *Model, path string) error {
 	return writeFile(path, model, false)
 }
 
-// Bytes gives the model as a file in memory, or nil where a side file belongs to it.
-func (m *Model) Bytes() ([]byte, error) {
+// Bytes gives the model as a file in memory, or nil where a side file belongs to it or
+// it has more than most bytes.
+func (m *Model) Bytes(most int64) ([]byte, error) {
 	p, side, err := encodeFor(m, "model")
-	if err != nil || side != nil {
+	if err != nil || side != nil || p.size > most {
 		return nil, err
 	}
 	var b bytes.Buffer

@@ -202,3 +202,22 @@ func TestSaveLarge(t *testing.T) {
 		t.Error("Save and WriteTo differ")
 	}
 }
+
+// A model fits into memory, or is told to go through files.
+func TestBytesAreTheFile(t *testing.T) {
+	m, err := Parse(`<ir_version: 8, opset_import: ["" : 17]>
+g (float[2] x) => (float[2] y) { y = Neg (x) }`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want bytes.Buffer
+	if _, err := m.WriteTo(&want); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := m.Bytes(1 << 20); err != nil || !bytes.Equal(got, want.Bytes()) {
+		t.Errorf("%d bytes, %v; want %d", len(got), err, want.Len())
+	}
+	if got, err := m.Bytes(8); err != nil || got != nil {
+		t.Errorf("%d bytes, %v; want none", len(got), err)
+	}
+}
