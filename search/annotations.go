@@ -2,9 +2,12 @@ package search
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"image"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,7 +44,18 @@ func Annotations(path string, images []string) (*cocoeval.Dataset, error) {
 	case count("*.txt") > 0:
 		return yolo(path, images)
 	}
-	return nil, fmt.Errorf("%s holds no XML files of VOC and no text files of YOLO", path)
+	return nil, &TaskError{"it holds no XML files of VOC and no text files of YOLO"}
+}
+
+// AnnotationError says what a file of VOC's or YOLO's has that is none of theirs.
+type AnnotationError struct {
+	Path string
+	Line int
+	What string
+}
+
+func (e *AnnotationError) Error() string {
+	return fmt.Sprintf("%s, line %d: %s", e.Path, e.Line, e.What)
 }
 
 // beside gives the annotation file of an image.
@@ -54,10 +68,10 @@ func voc(folder string, images []string) (*cocoeval.Dataset, error) {
 		Name      string `xml:"name"`
 		Difficult int    `xml:"difficult"`
 		Box       struct {
-			X1 float64 `xml:"xmin"`
-			Y1 float64 `xml:"ymin"`
-			X2 float64 `xml:"xmax"`
-			Y2 float64 `xml:"ymax"`
+			X1 *float64 `xml:"xmin"`
+			Y1 *float64 `xml:"ymin"`
+			X2 *float64 `xml:"xmax"`
+			Y2 *float64 `xml:"ymax"`
 		} `xml:"bndbox"`
 	}
 	set := &cocoeval.Dataset{}
@@ -68,7 +82,8 @@ func voc(folder string, images []string) (*cocoeval.Dataset, error) {
 	}
 	var list []named
 	for i, path := range images {
-		raw, err := os.ReadFile(beside(folder, path, ".xml"))
+		text := beside(folder, path, ".xml")
+		raw, err := os.ReadFile(text)
 		if os.IsNotExist(err) {
 			continue
 		}
@@ -78,13 +93,31 @@ func voc(folder string, images []string) (*cocoeval.Dataset, error) {
 		var file struct {
 			Objects []object `xml:"object"`
 		}
-		if err := xml.Unmarshal(raw, &file); err != nil {
-			return nil, fmt.Errorf("%s: %w", beside(folder, path, ".xml"), err)
+		d := xml.NewDecoder(bytes.NewReader(raw))
+		if err := d.Decode(&file); err != nil {
+			what := err.Error()
+			var syntax *xml.SyntaxError
+			var number *strconv.NumError
+			switch {
+			case errors.As(err, &syntax):
+				what = syntax.Msg
+			case errors.As(err, &number):
+				what = fmt.Sprintf("%q is no number", number.Num)
+			case errors.Is(err, io.EOF):
+				what = "there is nothing in it"
+			}
+			line, _ := d.InputPos()
+			return nil, &AnnotationError{text, line, what}
 		}
 		id := int64(i + 1)
 		set.Images = append(set.Images, cocoeval.Image{ID: id, File: filepath.Base(path)})
-		for _, o := range file.Objects {
-			box := cocoeval.Box{o.Box.X1, o.Box.Y1, o.Box.X2 - o.Box.X1, o.Box.Y2 - o.Box.Y1}
+		for n, o := range file.Objects {
+			b := o.Box
+			if o.Name == "" || b.X1 == nil || b.Y1 == nil || b.X2 == nil || b.Y2 == nil {
+				line, _ := d.InputPos()
+				return nil, &AnnotationError{text, line, fmt.Sprintf("object number %d has no name, or no bndbox with xmin, ymin, xmax and ymax", n+1)}
+			}
+			box := cocoeval.Box{*b.X1, *b.Y1, *b.X2 - *b.X1, *b.Y2 - *b.Y1}
 			names = append(names, o.Name)
 			// What VOC calls difficult counts neither way.
 			list = append(list, named{cocoeval.Truth{Image: id, Box: box, Area: box.Area(), Crowd: o.Difficult != 0}, o.Name})
@@ -144,20 +177,26 @@ func yoloLines(set *cocoeval.Dataset, f *os.File, path string, id int64, size im
 		if len(fields) == 0 {
 			continue
 		}
+		wrong := func(format string, args ...any) error {
+			return &AnnotationError{path, n, fmt.Sprintf(format, args...)}
+		}
+		if len(fields) < 5 {
+			return wrong("%q is no class and box", lines.Text())
+		}
 		var v [5]float64
 		for k := range v {
 			var err error
-			if len(fields) < 5 {
-				return fmt.Errorf("%s, line %d: %q is no class and box", path, n, lines.Text())
-			}
 			if v[k], err = strconv.ParseFloat(fields[k], 64); err != nil {
-				return fmt.Errorf("%s, line %d: %q is no number", path, n, fields[k])
+				return wrong("%q is no number", fields[k])
 			}
 		}
 		class := int64(v[0])
+		if float64(class) != v[0] || class < 0 {
+			return wrong("%q is no class, which is a number from 0", fields[0])
+		}
 		if !slices.ContainsFunc(set.Categories, func(c cocoeval.Category) bool { return c.ID == class }) {
-			if named || class < 0 {
-				return fmt.Errorf("%s, line %d: class %d, which classes.txt does not have", path, n, class)
+			if named {
+				return wrong("class %d, which classes.txt does not have", class)
 			}
 			set.Categories = append(set.Categories, cocoeval.Category{ID: class, Name: fmt.Sprint("class ", class)})
 		}

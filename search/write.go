@@ -50,7 +50,7 @@ func (r *Result) Report(h *Head, parameters map[string]any) *Report {
 		}
 		return q
 	}
-	out := &Report{Schema: "anchorc/search/1", Parameters: parameters, Baseline: point(&r.Baseline), Front: []ReportPoint{}, Anchors: r.Anchors}
+	out := &Report{Schema: "anchorc/search/1", Parameters: parameters, Baseline: point(&r.Baseline), Front: []ReportPoint{}, Anchors: append([]Contribution{}, r.Anchors...)}
 	if r.HeldOut != nil {
 		held := point(&r.HeldOut[0])
 		out.Baseline.Holdout = &held

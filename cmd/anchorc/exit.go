@@ -161,7 +161,7 @@ func statusOf(err error) int {
 		return verdict.status
 	case is(new(usageError)), is(new(*mask.Error)), is(new(*passes.WrongAnchors)), is(new(*analyze.ShapeError)), is(new(*analyze.CountError)), is(new(*engine.NotFound)), is(new(*engine.LibraryError)), is(new(*search.TaskError)), taken:
 		return statusUsage
-	case is(new(*onnxir.FileError)), is(new(*jsonread.Error)), is(new(*golden.FormatError)), is(new(*fs.PathError)), is(new(*os.LinkError)), is(new(*os.SyscallError)), errors.Is(err, io.ErrUnexpectedEOF):
+	case is(new(*onnxir.FileError)), is(new(*jsonread.Error)), is(new(*search.AnnotationError)), is(new(*golden.FormatError)), is(new(*fs.PathError)), is(new(*os.LinkError)), is(new(*os.SyscallError)), errors.Is(err, io.ErrUnexpectedEOF):
 		return statusUnreadable
 	}
 	return statusUnsupported // an [analyze.Refusal], or something that a pass could not do
