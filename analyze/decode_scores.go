@@ -20,22 +20,24 @@ type scoreFinder struct {
 // scores have no formula, and that is no error.
 func (f *decodeFinder) scores() error {
 	f.scored = nil
-	for _, o := range f.d.all() {
-		if f.zero[o] == nil || !slices.Contains(o.Levels, f.widest) {
-			continue
-		}
-		if s := f.scoresOf(o); s != nil {
-			f.scored = s
-			return nil
+	for _, role := range []Role{Class, Objectness} { // a proposal network has no classes
+		for _, o := range f.d.all() {
+			if f.zero[o] == nil || !slices.Contains(o.Levels, f.widest) {
+				continue
+			}
+			if s := f.scoresOf(o, role); s != nil {
+				f.scored = s
+				return nil
+			}
 		}
 	}
 	return nil
 }
 
-// scoresOf reads the structure of an output's class columns: a class grows with its
+// scoresOf reads the structure of an output's columns of a role, classes as a rule: a class grows with its
 // own number, and with objectness; a softmax lets the others fall.
-func (f *decodeFinder) scoresOf(o *Output) *scoreFinder {
-	isClass := func(c Column) bool { return c.Role == Class }
+func (f *decodeFinder) scoresOf(o *Output, role Role) *scoreFinder {
+	isClass := func(c Column) bool { return c.Role == role }
 	first := slices.IndexFunc(o.Columns, isClass)
 	if first < 0 {
 		return nil
@@ -63,7 +65,7 @@ func (f *decodeFinder) scoresOf(o *Output) *scoreFinder {
 				falls[k] = true
 			}
 		}
-		if grows == n && n > 1 && !falls[k] || n == 1 && grows == 1 && f.isObjectness(k) {
+		if grows == n && n > 1 && !falls[k] || n == 1 && grows == 1 && role == Class && f.isObjectness(k) {
 			out.object, out.by = k, true
 		} else if grows > 0 || falls[k] {
 			all = append(all, k)
@@ -81,7 +83,7 @@ func (f *decodeFinder) scoresOf(o *Output) *scoreFinder {
 	} else if len(all) != n {
 		return nil
 	}
-	if !out.by {
+	if !out.by && role == Class {
 		f.objectnessBeside(out)
 	}
 	return out

@@ -184,7 +184,7 @@ func (r *FuseResult) attached(ctx context.Context, candidate *onnxir.Model) (*ve
 	if err != nil {
 		return nil, err
 	}
-	report.Outputs = outputs
+	report.Outputs, report.Warnings = outputs, []string{}
 	report.Verdict, report.Proved = verify.Bounded, false
 	for _, o := range outputs {
 		if o.Worst != nil {

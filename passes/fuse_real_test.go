@@ -34,3 +34,31 @@ func TestFuseRealDetectors(t *testing.T) {
 		}
 	}
 }
+
+// Fusing never takes more nodes than there were, nor more bytes of tables.
+func TestFusingTakesNoMore(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(modelsFolder(t), "*", "*.onnx"))
+	if err != nil || len(files) == 0 {
+		t.Skip("no real detectors here: ", err)
+	}
+	fused := 0
+	for _, file := range files {
+		m, err := onnxir.Open(file)
+		if err != nil {
+			continue
+		}
+		r, err := passes.Fuse(t.Context(), m, passes.FuseOptions{}, passes.Options{Verify: verify.None})
+		if err == nil {
+			fused++
+			if b, a := r.Report.Before, r.Report.After; a.Nodes > b.Nodes || a.TableBytes > b.TableBytes {
+				t.Errorf("%s: %+v, before %+v", file, a, b)
+			}
+		}
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if fused < 10 {
+		t.Errorf("only %d detectors were fused", fused)
+	}
+}
