@@ -282,3 +282,31 @@ func change(m *onnxir.Model, is func(*onnxir.Value) bool, by func([]float32)) {
 		}
 	}
 }
+
+// What is judged without being kept is judged as a file is: behind selectors, too, it
+// is the pruned graph that is run.
+func TestJudgedWithoutBeingKept(t *testing.T) {
+	mk, err := mask.ParseIDs("L0A0,L0A1,L1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reports []verify.Summary
+	for _, how := range []func(*passes.Result) error{
+		func(r *passes.Result) error { return r.Verify(t.Context()) },
+		func(r *passes.Result) error {
+			return r.Write(t.Context(), filepath.Join(t.TempDir(), "out.onnx"), false)
+		},
+	} {
+		r, err := passes.Prune(t.Context(), saved(t, selecting("topk")), mk, passes.Options{Verify: verify.All})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := how(r); err != nil {
+			t.Fatal(err)
+		}
+		reports = append(reports, r.Report.Verify)
+	}
+	if a, b := reports[0], reports[1]; a.Detections == 0 || a.Detections != b.Detections || !slices.Equal(a.Warnings, b.Warnings) {
+		t.Errorf("%+v without a file, %+v with one", a, b)
+	}
+}
