@@ -187,8 +187,10 @@ func (d *Detector) describe(f *flow, find *finder) {
 		}
 		d.Head.Levels = append(d.Head.Levels, level)
 	}
+	apart := map[*onnxir.Node]bool{}
 	for i, v := range find.views {
 		o := find.place(v)
+		find.apart(v, o, apart)
 		if d.Tail.Behind(o.Value) {
 			o = Output{Value: o.Value, Kind: Detections}
 		}
@@ -196,6 +198,12 @@ func (d *Detector) describe(f *flow, find *finder) {
 			d.Outputs = append(d.Outputs, o)
 		} else {
 			d.Fronts = append(d.Fronts, o)
+		}
+	}
+	for l := range d.Head.Levels {
+		for i := range d.Head.Levels[l].Convs {
+			c := &d.Head.Levels[l].Convs[i]
+			c.Apart = apart[c.Node]
 		}
 	}
 	for i := range d.Outputs {
@@ -212,6 +220,23 @@ func (d *Detector) describe(f *flow, find *finder) {
 		if o.Kind == Rows && !o.Constant {
 			d.Layout = append([]string{"level"}, o.Order...)
 			break
+		}
+	}
+}
+
+// apart notes the convolutions of which an output holds channels without an anchor's.
+func (f *finder) apart(v *view, o Output, of map[*onnxir.Node]bool) {
+	note := func(set uint32) {
+		for _, c := range f.tags.Channels(set) {
+			of[f.headOf(c).node] = true
+		}
+	}
+	if o.Kind == Other {
+		note(v.all)
+	}
+	for i, s := range o.Slots {
+		if s.Anchor < 0 && v.sets[o.Axis] != nil {
+			note(v.sets[o.Axis][i])
 		}
 	}
 }

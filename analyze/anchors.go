@@ -484,6 +484,7 @@ func (f *finder) assign(g *group) {
 			h.anchor[c.Index] = k
 		}
 	}
+	var others []*head
 	for _, h := range g.heads {
 		mine := 0
 		for _, a := range h.anchor {
@@ -496,9 +497,16 @@ func (f *finder) assign(g *group) {
 		case mine > 0:
 			h.columns = mine / n
 			f.placeUnread(h, n)
-		case !seen[h] && h.shape[1]%n == 0 && !f.complete(g, seen, h):
+		case !seen[h] && f.complete(g, seen, h):
+			others = append(others, h)
+		case !seen[h] && h.shape[1]%n == 0:
 			h.splitEvenly(n)
 		}
+	}
+	for _, h := range others {
+		h.anchor = nil
+		g.heads = slices.DeleteFunc(g.heads, func(o *head) bool { return o == h })
+		f.assumeOthers(&group{height: g.height, width: g.width, heads: []*head{h}})
 	}
 }
 
@@ -536,8 +544,7 @@ func (f *finder) read(h *head, channel int) bool {
 }
 
 // complete reports whether what outputs show of a level's anchors is all of a
-// detection, so that a map beside it, which no row meets, is of another task and
-// belongs to the cell.
+// detection, so that a map beside it, which no row meets, is of another task.
 func (f *finder) complete(g *group, seen map[*head]bool, beside *head) bool {
 	if len(seen) > 1 {
 		return slices.ContainsFunc(f.views, func(v *view) bool {

@@ -32,7 +32,16 @@ func (f *finder) dropBeside() {
 		if !told && !paired && (!single || possible) {
 			return false
 		}
-		f.assumed = append(f.assumed, fmt.Sprintf("%s predict no boxes beside those that do: another task's (node %q)", headsOf([]*group{g}, nil), g.heads[0].node.Label()))
+		f.assumeOthers(g)
 		return true
 	})
+}
+
+// assumeOthers notes that convolutions are no head.
+func (f *finder) assumeOthers(g *group) {
+	what, verb := headsOf([]*group{g}, nil), "predict"
+	if len(g.heads) == 1 {
+		verb = "predicts"
+	}
+	f.assumed = append(f.assumed, fmt.Sprintf("%s %s no boxes, beside those that do: of another task (node %q)", what, verb, g.heads[0].node.Label()))
 }

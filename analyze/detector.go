@@ -115,6 +115,9 @@ type HeadConv struct {
 	// Anchor gives, for each channel, the index of the level's anchor it
 	// belongs to, or -1 where it belongs to the cell.
 	Anchor []int
+	// Apart says of channels that belong to the cell that some output holds them
+	// without an anchor's, so that they stay where all anchors of the level go.
+	Apart bool
 }
 
 // Kind is how an output holds what the head predicts.

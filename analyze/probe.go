@@ -35,9 +35,10 @@ func newProber(d *Detector) *prober {
 		var list []slotColumn
 		for i, c := range level.Convs {
 			cell := !perAnchor(&head{anchor: c.Anchor})
-			n := c.Channels
-			if !cell {
-				n /= max(len(level.Anchors), 1)
+			times, n := map[int]int{}, 0
+			for _, a := range c.Anchor { // those of one anchor: a level may have several such convolutions
+				times[a]++
+				n = max(n, times[a])
 			}
 			for k := range n {
 				list = append(list, slotColumn{HeadColumn{c.Role, k}, i, cell})

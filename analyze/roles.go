@@ -7,7 +7,7 @@ import (
 )
 
 // roles says what the heads of a level predict: four columns an anchor are
-// its box (else the most are); one column beside a class map is objectness;
+// its box (else the most are), and all of it where but one has channels of anchors; one column beside a class map is objectness;
 // of the others the first with an activation, or else with the fewest columns, is
 // the class, and what is left are landmarks.
 func roles(f *flow, g *group) map[*head]Role {
@@ -20,6 +20,13 @@ func roles(f *flow, g *group) map[*head]Role {
 	take := func(h *head, r Role) {
 		out[h] = r
 		rest = slices.DeleteFunc(rest, func(o *head) bool { return o == h })
+	}
+	if own := slices.DeleteFunc(slices.Clone(rest), func(h *head) bool { return !perAnchor(h) }); len(own) == 1 && own[0].columns >= 5 {
+		take(own[0], All) // beside it is what belongs to the cell
+		for _, h := range slices.Clone(rest) {
+			take(h, Class)
+		}
+		return out
 	}
 	box := rest[0]
 	for _, h := range rest {

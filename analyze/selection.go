@@ -1,6 +1,10 @@
 package analyze
 
-import "anchorc/onnxir"
+import (
+	"slices"
+
+	"anchorc/onnxir"
+)
 
 // Selection is what stays of a detector when anchors are removed.
 type Selection struct {
@@ -11,7 +15,8 @@ type Selection struct {
 }
 
 // ConvKeep lists the output channels that a head convolution keeps. Those that
-// belong to the cell stay, also where a level loses all its anchors.
+// belong to the cell stay, also where a level loses all its anchors if an output
+// holds them apart from those.
 type ConvKeep struct {
 	Node *onnxir.Node
 	Keep []int
@@ -32,8 +37,9 @@ func (d *Detector) Select(removed [][]bool) Selection {
 	for l, level := range d.Head.Levels {
 		for _, c := range level.Convs {
 			k := ConvKeep{Node: c.Node, Keep: []int{}}
+			cells := c.Apart || slices.Contains(removed[l], false)
 			for ch, a := range c.Anchor {
-				if a < 0 || !removed[l][a] {
+				if a < 0 && cells || a >= 0 && !removed[l][a] {
 					k.Keep = append(k.Keep, ch)
 				}
 			}

@@ -111,7 +111,9 @@ func restrict(ctx context.Context, p *pruning) error {
 	for _, c := range p.selection.Convs {
 		out := c.Node.Out(0)
 		ch := req.Channels[out]
-		ch.Keep = c.Keep
+		if ch.Keep = c.Keep; len(c.Keep) == 0 {
+			ch.Keep = ch.Cell // which decides nothing; what then leads nowhere goes
+		}
 		req.Channels[out] = ch
 	}
 	for _, o := range p.selection.Outputs {
