@@ -8,6 +8,8 @@
 //     hashes mean equal numbers for every input of that shape.
 //   - The numbers (numbers.go) are both tails run by the interpreter on values
 //     that drive the heads hard; they guard the proof, and alone can refute.
+//   - What selectors choose (driven.go, detections.go) is compared with the masked
+//     reference (masked.go): the original in which no removed row can be picked.
 //
 // Where the models begin to differ is found by hashes of whole values (cut.go):
 // what both compute is fed to both.
