@@ -60,3 +60,46 @@ func TestDecodeOfMangledTails(t *testing.T) {
 		t.Error("nothing was found in any")
 	}
 }
+
+// Of a level's anchors some come from one convolution and some from another, which
+// has fewer channels for all of them than for its own.
+func TestDecodeWhereAnchorsAreApart(t *testing.T) {
+	m, err := onnxir.Parse(`<ir_version: 8, opset_import: ["" : 13]>
+detector (float[1,1,2,2] feature) => (float[1,16,6] rows)
+<
+  float[12,1,1,1] w = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, float[12,1,1,1] v = {3, 2, 1, 6, 5, 4, 9, 8, 7, 12, 11, 10}, int64[3] flat = {1, 8, 6},
+  int64[1] zero = {0}, int64[1] two = {2}, int64[1] four = {4}, int64[1] six = {6},
+  float[1,16,2] size = {9, 8, 7, 6, 9, 8, 7, 6, 9, 8, 7, 6, 9, 8, 7, 6, 5, 4, 3, 2, 5, 4, 3, 2, 5, 4, 3, 2, 5, 4, 3, 2},
+  float[1,16,2] centre = {1, 1, 1, 1, 3, 1, 3, 1, 1, 3, 1, 3, 3, 3, 3, 3, 1, 1, 1, 1, 3, 1, 3, 1, 1, 3, 1, 3, 3, 3, 3, 3}
+>
+{
+  x = Conv (feature, w)
+  t = Transpose <perm = [0, 2, 3, 1]> (x)
+  r = Reshape (t, flat)
+  y = Conv (feature, v)
+  u = Transpose <perm = [0, 2, 3, 1]> (y)
+  s = Reshape (u, flat)
+  all = Concat <axis = 1> (r, s)
+  xy = Slice (all, zero, two, two)
+  wh = Slice (all, two, four, two)
+  rest = Slice (all, four, six, two)
+  moved = Add (xy, centre)
+  grown = Exp (wh)
+  sized = Mul (grown, size)
+  scores = Sigmoid (rest)
+  rows = Concat <axis = 2> (moved, sized, scores)
+}`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := analyze.Analyze(t.Context(), m, analyze.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(d.Head.Levels[0].Anchors); n != 4 {
+		t.Errorf("%d anchors", n)
+	}
+	if x, err := d.Decode(t.Context()); err == nil {
+		t.Logf("%v", x.Formula()) // a formula, or none
+	}
+}
