@@ -101,7 +101,7 @@ const inline = "inline them first (onnx.inliner in Python)"
 // defines functions.
 func ofModel(err error, m *onnxir.Model) error {
 	var r *Refusal
-	if errors.As(err, &r) && r.Reason == Unsupported && m.Functions > 0 && r.Node != nil && interp.Lookup(r.Node.Domain, r.Node.OpType) == nil {
+	if errors.As(err, &r) && r.Reason == Unsupported && r.Help != inline && m.Functions > 0 && r.Node != nil && interp.Lookup(r.Node.Domain, r.Node.OpType) == nil {
 		r.Found = fmt.Sprintf("operator %s of domain %q, one of the functions that the model defines", r.Node.OpType, r.Node.Domain)
 		r.Help = inline
 	}
