@@ -89,6 +89,21 @@ func check(t *testing.T, folder string, m *onnxir.Model, tolerance *golden.Toler
 	return r
 }
 
+// A golden of answers that do not depend on what was asked says so.
+func TestDeaf(t *testing.T) {
+	m := &golden.Manifest{Sets: []golden.Set{{Rows: map[string][]string{"boxes": {"1", "2"}}}, {Rows: map[string][]string{"boxes": {"1", "2"}}}}}
+	if !m.Deaf() {
+		t.Error("two equal answers")
+	}
+	m.Sets[1].Rows["boxes"][1] = "3"
+	if m.Deaf() {
+		t.Error("two answers")
+	}
+	if m.Sets = m.Sets[:1]; m.Deaf() {
+		t.Error("one answer")
+	}
+}
+
 // The same model matches to the last bit; one with a weight changed does not, but
 // within the tolerance that the report names.
 func TestGolden(t *testing.T) {

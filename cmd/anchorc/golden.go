@@ -103,6 +103,11 @@ func (t *tool) record(c *cli.Context, path string) error {
 	if err != nil {
 		return at(path, err)
 	}
+	if m, err := golden.Open(out); err != nil {
+		return ofGolden(out, err)
+	} else if m.Deaf() {
+		fmt.Fprintln(t.stderr, "warning: the model answers the same to every input that was recorded: give it images that it finds something in (--images)")
+	}
 	fmt.Fprintf(t.stdout, "recorded %d inputs and %d outputs of %d anchors, with %s %s\nwrote %s\n", len(r.Samples), len(r.Outputs), len(r.Kept), runs.Name, runs.Version, out)
 	return nil
 }
