@@ -76,8 +76,14 @@ type truthed struct {
 
 type ref struct{ image, row, class int32 } // class: index in the image
 
-// maxRemembered bounds what is remembered of an image.
-const maxRemembered = 1 << 12
+// remembered bounds, roughly and in bytes, what is remembered of all images.
+const remembered = 1 << 29
+
+// room is how many outcomes of an image may be remembered, of so many images.
+func (im *picture) room(images int) int {
+	size := 100*len(im.rows) + 200*len(im.classes) + 200
+	return min(max(remembered/images/size, 1), 1<<12)
+}
 
 // NewEvaluator prepares for a head, truths, and candidates of their images.
 // Images without candidates count too, those that the data set does not list are
@@ -242,7 +248,7 @@ func (e *Evaluator) outcome(w *worker, i int, removed Set) *outcome {
 	}
 	o = e.work(w, im, key)
 	im.mu.Lock()
-	if len(im.seen) >= maxRemembered {
+	if len(im.seen) >= im.room(len(e.images)) {
 		clear(im.seen)
 	}
 	im.seen[key] = o
