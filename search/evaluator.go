@@ -270,7 +270,7 @@ func (e *Evaluator) work(w *worker, im *picture, removed Set) *outcome {
 				w.alive = append(w.alive, k)
 			}
 		}
-		w.kept[n] = suppress(w.kept[n][:0], w.alive, im.rows, e.rules.IoU)
+		w.kept[n] = suppress(w.kept[n][:0], w.alive, im.rows, e.rules.IoU, e.rules.Max+1) // one more tells that there are too many
 		total += len(w.kept[n])
 	}
 	last := len(im.rows) // rows from here on are too many

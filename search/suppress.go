@@ -1,10 +1,13 @@
 package search
 
 // suppress keeps, of boxes in order of falling score, those that overlap none
-// kept before by more than iou, and gives their indices.
-func suppress(keep []int, list []int, rows []Candidate, iou float64) []int {
+// kept before by more than iou, and gives the indices of the first most of them.
+func suppress(keep []int, list []int, rows []Candidate, iou float64, most int) []int {
 next:
 	for _, i := range list {
+		if len(keep) == most {
+			break
+		}
 		for _, k := range keep {
 			if overlap(&rows[i].Box, &rows[k].Box) > iou {
 				continue next
