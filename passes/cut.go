@@ -171,14 +171,6 @@ func handOutAs(g *onnxir.Graph, v *onnxir.Value, name string) error {
 	return g.Rename(v, name)
 }
 
-// stampSource says in the metadata of what file the model was made, and by what.
-func stampSource(m *onnxir.Model, sum string) {
-	m.SetProperty("anchorc.version", Version)
-	if m.Property("anchorc.source.sha256") == "" {
-		m.SetProperty("anchorc.source.sha256", sum)
-	}
-}
-
 // declared is the type that a value is handed out with: what the file says of it,
 // else what it has; dimensions that follow the input's stay open.
 func declared(v *onnxir.Value, t onnxir.DType, shape []int, symbolic bool) *onnxir.Type {

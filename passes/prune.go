@@ -15,7 +15,7 @@ import (
 // Version is the program's, and stands in the metadata of what it writes.
 const Version = "0.1.0"
 
-// Options are what Prune and Verify may be told.
+// Options are what Prune, Cut, Fuse and Verify may be told.
 type Options struct {
 	Analyze analyze.Options
 	Verify  verify.Mode

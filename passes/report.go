@@ -22,6 +22,9 @@ type Report struct {
 	Gathers        []Gather       `json:"gathers"`
 	Changed        []Change       `json:"changed"`
 	Verify         verify.Summary `json:"verify"`
+	// Fused is what was done to the pruned model, if it was fused as well; After.Bytes
+	// and Verify are then those of the fused file.
+	Fused *FuseReport `json:"fused,omitempty"`
 }
 
 // Size is what a model costs.

@@ -14,19 +14,23 @@ import (
 // stamp writes into the metadata which anchors went, of which file. After
 // several prunings all of it is said of the first source, by its ids.
 func stamp(_ context.Context, p *pruning) error {
-	source := p.sha256
-	if p.model.Property("anchorc.kept") != "" {
-		source = p.model.Property("anchorc.source.sha256")
-	}
 	removed, kept, err := names(p.model, p.facts, p.removed)
 	if err != nil {
 		return err
 	}
-	p.model.SetProperty("anchorc.version", Version)
+	stampSource(p.model, p.sha256)
 	p.model.SetProperty("anchorc.mask", strings.Join(removed, ","))
 	p.model.SetProperty("anchorc.kept", strings.Join(kept, ","))
-	p.model.SetProperty("anchorc.source.sha256", source)
 	return nil
+}
+
+// stampSource says in the metadata by what the model was made, and of what file: the
+// first one, where several steps made it.
+func stampSource(m *onnxir.Model, sum string) {
+	m.SetProperty("anchorc.version", Version)
+	if m.Property("anchorc.source.sha256") == "" {
+		m.SetProperty("anchorc.source.sha256", sum)
+	}
 }
 
 // names gives the anchors that went, and those that stay, by the ids of the first

@@ -56,7 +56,12 @@ func (t *tool) anchors() *cli.Command {
 				write, form = f.write, f.name
 			}
 			out := c.String("output")
-			if _, err := os.Lstat(out); out != "" && err == nil && (!c.Bool("force") || sameFile(files[0], out)) {
+			if out != "" {
+				if err := besides(out, "output and input are the same file; choose another output", files[0]); err != nil {
+					return err
+				}
+			}
+			if out != "" && isThere(out) && !c.Bool("force") {
 				return at(out, usageError("output is there already; choose another, or give --force"))
 			}
 			o, err := analysis(c)

@@ -41,7 +41,7 @@ EXIT STATUS:
    2    wrong usage, or a mask that does not fit the model
    3    understood as ONNX, but not supported, not decided, or a question to answer
    4    unreadable or corrupt file, or an error of input or output
-   130  interrupted; nothing was written
+   130  interrupted; nothing was written (but by search: what it had found)
    With any but 0 there is one line on standard error: what, where, and what to do.
 `
 

@@ -41,8 +41,14 @@ func (t *tool) explain() *cli.Command {
 				fmt.Fprintf(t.stdout, "removed %d anchors: %s\n", strings.Count(removed, ",")+1, strings.ReplaceAll(removed, ",", " "))
 				fmt.Fprintf(t.stdout, "kept %d, which are now counted anew: %s\n", len(kept), strings.Join(kept, " "))
 			}
-			if where := m.Property("anchorc.cut"); where != "" {
-				fmt.Fprintf(t.stdout, "cut at the %s\n", where)
+			switch m.Property("anchorc.cut") {
+			case string(passes.AtHeads):
+				fmt.Fprintln(t.stdout, "cut behind its head convolutions")
+			case string(passes.AtDecoded):
+				fmt.Fprintln(t.stdout, "cut at its rows")
+			}
+			if m.Property("anchorc.fused") != "" {
+				fmt.Fprintln(t.stdout, "fused: decoding was written anew")
 			}
 			path := c.String("original")
 			if path == "" {
@@ -58,18 +64,17 @@ func (t *tool) explain() *cli.Command {
 				return at(path, err)
 			}
 			if sum != source {
-				return at(path, usageError("it is not the file that the metadata name; its sha256 is "+sum))
-			}
-			if removed == "" || m.Property("anchorc.cut") != "" {
-				return at(files[0], usageError("only what was pruned is checked again; this was cut"))
+				return at(path, usageError("it is not the file that the metadata name, its sha256 is "+sum+"; give the one that was there first"))
 			}
 			o := passes.Options{Verify: verify.All}
 			if o.Analyze, err = analysis(c); err != nil {
 				return err
 			}
-			mk, err := mask.ParseIDs(removed)
-			if err != nil {
-				return at(files[0], err)
+			var mk *mask.Mask
+			if removed != "" {
+				if mk, err = mask.ParseIDs(removed); err != nil {
+					return at(files[0], err)
+				}
 			}
 			r, err := passes.Verify(c.Context, original, m, mk, o)
 			if err != nil {

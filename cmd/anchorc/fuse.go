@@ -58,17 +58,24 @@ func (t *tool) fuse() *cli.Command {
 					return at(name, err)
 				}
 			}
-			return t.fuseFile(c.Context, p, how, c.String("anchors"))
+			r, err := t.fuses(c.Context, p, how, c.String("anchors"))
+			if err != nil {
+				return err
+			}
+			return t.fused(p, r)
 		},
 	}
 }
 
-// fuseFile fuses, writes the model and its report if the verdict allows it, and says
-// what was done.
-func (t *tool) fuseFile(ctx context.Context, p writing, how passes.FuseOptions, anchorsName string) error {
-	m, err := open(p.in)
+// fuses fuses, and writes the model if the verdict allows it.
+func (t *tool) fuses(ctx context.Context, p writing, how passes.FuseOptions, anchorsName string) (*passes.FuseReport, error) {
+	path := p.in
+	if p.passed != "" {
+		path = p.passed
+	}
+	m, err := open(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer m.Close()
 	done := t.busy("fusing " + p.in)
@@ -82,20 +89,25 @@ func (t *tool) fuseFile(ctx context.Context, p writing, how passes.FuseOptions, 
 	switch {
 	case errors.As(err, &bad):
 		showVerified(t.stdout, bad.Report)
-		return at(p.in, verdictOf(bad.Report, "; nothing was written"))
+		return nil, at(p.in, verdictOf(bad.Report, "; nothing was written"))
 	case errors.As(err, &wrong):
-		return at(anchorsName, wrong)
+		return nil, at(anchorsName, wrong)
 	case r == nil:
-		return about(err, p.in, "")
+		return nil, about(err, p.in, "")
 	case err != nil:
-		return at(p.out, err)
+		return nil, at(p.out, err)
 	}
+	return r.Report, nil
+}
+
+// fused says what fusing did, in a report and on standard output.
+func (t *tool) fused(p writing, r *passes.FuseReport) error {
 	if p.report != "" {
-		if err := writeReport(p.report, r.Report); err != nil {
+		if err := writeReport(p.report, r); err != nil {
 			return at(p.report, err)
 		}
 	}
-	showFused(t.stdout, r.Report)
+	showFused(t.stdout, r)
 	fmt.Fprintf(t.stdout, "wrote %s\n", p.out)
 	return nil
 }

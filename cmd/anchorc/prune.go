@@ -49,8 +49,17 @@ func (t *tool) prune() *cli.Command {
 }
 
 // pruneFile prunes, writes the model and its report if the verdict allows it,
-// and says what was done.
+// and says what was done. Without error there is no report where out was up to date.
 func (t *tool) pruneFile(ctx context.Context, p writing, mk *mask.Mask, maskName string) (*passes.Report, error) {
+	r, err := t.prunes(ctx, p, mk, maskName)
+	if r == nil || err != nil {
+		return nil, err
+	}
+	return r, t.pruned(p, r)
+}
+
+// prunes prunes and writes the model.
+func (t *tool) prunes(ctx context.Context, p writing, mk *mask.Mask, maskName string) (*passes.Report, error) {
 	m, err := open(p.in)
 	if err != nil {
 		return nil, err
@@ -58,7 +67,7 @@ func (t *tool) pruneFile(ctx context.Context, p writing, mk *mask.Mask, maskName
 	defer m.Close()
 	done := t.busy("pruning " + p.in)
 	r, err := passes.Prune(ctx, m, mk, p.options)
-	if err == nil && p.ifChanged {
+	if err == nil && p.ifChanged && (p.report == "" || isThere(p.report)) {
 		same, e := r.IsAt(p.out)
 		if e != nil {
 			return nil, at(p.out, e)
@@ -66,7 +75,7 @@ func (t *tool) pruneFile(ctx context.Context, p writing, mk *mask.Mask, maskName
 		if same {
 			done()
 			fmt.Fprintf(t.stdout, "%s is up to date\n", p.out)
-			return r.Report, nil
+			return nil, nil
 		}
 	}
 	switch {
@@ -87,19 +96,23 @@ func (t *tool) pruneFile(ctx context.Context, p writing, mk *mask.Mask, maskName
 	case err != nil:
 		return nil, at(p.out, err)
 	}
+	return r.Report, nil
+}
+
+// pruned says what pruning did, in a report and on standard output.
+func (t *tool) pruned(p writing, r *passes.Report) error {
 	if p.report != "" {
-		if err := writeReport(p.report, r.Report); err != nil {
-			return nil, at(p.report, err)
+		if err := writeReport(p.report, r); err != nil {
+			return at(p.report, err)
 		}
 	}
-	showPruned(t.stdout, r.Report)
-	switch {
-	case p.dryRun:
+	showPruned(t.stdout, r)
+	if p.dryRun {
 		fmt.Fprintln(t.stdout, "dry run: no model was written")
-	case !p.passing:
-		fmt.Fprintf(t.stdout, "wrote %s\n", p.out)
+		return nil
 	}
-	return r.Report, nil
+	fmt.Fprintf(t.stdout, "wrote %s\n", p.out)
+	return nil
 }
 
 // pruneAndFuse prunes, and fuses what that gives: each step is judged by itself.
@@ -113,12 +126,27 @@ func (t *tool) pruneAndFuse(ctx context.Context, p writing, mk *mask.Mask, maskN
 	}
 	defer os.RemoveAll(folder)
 	first, second := p, p
-	first.out, first.passing = filepath.Join(folder, "pruned.onnx"), true
-	if _, err := t.pruneFile(ctx, first, mk, maskName); err != nil {
+	first.out = filepath.Join(folder, "pruned.onnx")
+	r, err := t.prunes(ctx, first, mk, maskName)
+	if err != nil {
 		return err
 	}
-	second.in, second.report = first.out, ""
-	return t.fuseFile(ctx, second, passes.FuseOptions{}, "")
+	second.passed = first.out
+	fused, err := t.fuses(ctx, second, passes.FuseOptions{}, "")
+	if err != nil {
+		return err
+	}
+	showPruned(t.stdout, r)
+	if info, err := os.Stat(p.out); err == nil {
+		r.After.Bytes = info.Size()
+	}
+	if r.Fused, r.Verify = fused, fused.Verify; p.report != "" {
+		if err := writeReport(p.report, r); err != nil {
+			return at(p.report, err)
+		}
+	}
+	second.report = ""
+	return t.fused(second, fused)
 }
 
 // showPruned says what went, and what that saves.

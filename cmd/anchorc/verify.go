@@ -43,6 +43,11 @@ func (t *tool) verify() *cli.Command {
 			if o.Samples != nil && len(o.Engines) == 0 {
 				o.Engines = append(o.Engines, verify.Interpreter(passes.Version))
 			}
+			if junit := c.String("junit"); junit != "" {
+				if err := besides(junit, "the report would take the place of a file that is read; choose another", append(files, c.String("mask"))...); err != nil {
+					return err
+				}
+			}
 			masked := c.IsSet("mask") || c.IsSet("remove")
 			bisects := c.Bool("bisect")
 			var mk *mask.Mask
@@ -248,6 +253,9 @@ func verdictLine(v verify.Verdict, shapes []string) string {
 // compared says what comparing numbers showed.
 func compared(rows, exercised, maxULP int64, maxAbs float64) string {
 	text := fmt.Sprintf("%s of %s rows computed", grouped(exercised), grouped(rows))
+	if exercised == 0 && rows > 0 {
+		return fmt.Sprintf("none of %s rows computed", grouped(rows))
+	}
 	if maxULP == 0 {
 		return text + ", equal to the last bit"
 	}

@@ -27,7 +27,7 @@ func writingFlags(out string) []cli.Flag {
 
 // writingOf reads [writingFlags], and those of prune, for the model in.
 func writingOf(c *cli.Context, in string) (w writing, err error) {
-	w = writing{in: in, out: c.String("output"), report: c.String("report"), dryRun: c.Bool("dry-run"), force: c.Bool("force") || c.Bool("if-changed"), ifChanged: c.Bool("if-changed")}
+	w = writing{in: in, reads: []string{in, c.String("mask"), c.String("anchors")}, out: c.String("output"), report: c.String("report"), dryRun: c.Bool("dry-run"), force: c.Bool("force") || c.Bool("if-changed"), ifChanged: c.Bool("if-changed")}
 	if w.options.Analyze, err = analysis(c); err != nil {
 		return w, err
 	}
@@ -43,9 +43,10 @@ func writingOf(c *cli.Context, in string) (w writing, err error) {
 // writing is what a command that writes a model was asked for.
 type writing struct {
 	in, out, report string
+	reads           []string // what is read, which nothing may take the place of
 	dryRun, force   bool
-	ifChanged       bool // do nothing where out is what would be written
-	passing         bool // out is not where it ends
+	ifChanged       bool   // do nothing where out is what would be written
+	passed          string // where the model stands that messages call in, if it was made of that
 	options         passes.Options
 }
 
@@ -55,18 +56,18 @@ func (w writing) checkPaths() error {
 		if w.dryRun {
 			return nil
 		}
-		return usageError("where should the pruned model go? give -o OUT, or --dry-run")
+		return usageError("where should the model go? give -o OUT")
 	}
 	if w.out == "-" {
 		return at(w.out, usageError("a model is not written to standard output; name a file"))
 	}
-	if sameFile(w.in, w.out) {
-		return at(w.out, usageError("output and input are the same file; choose another output"))
-	}
-	if w.report != "" && (sameFile(w.report, w.in) || sameFile(w.report, w.out)) {
-		return at(w.report, usageError("the report would take the place of a model; choose another file"))
+	if err := besides(w.out, "output and input are the same file; choose another output", w.reads...); err != nil {
+		return err
 	}
 	if w.report != "" {
+		if err := besides(w.report, "the report would take the place of a file that is read or written; choose another", append(w.reads, w.out)...); err != nil {
+			return err
+		}
 		if info, err := os.Stat(w.report); err == nil && info.IsDir() {
 			return at(w.report, usageError("the report's place is a folder; name a file in it"))
 		}
@@ -88,6 +89,16 @@ func (w writing) checkPaths() error {
 	return isFolder(filepath.Dir(w.out))
 }
 
+// besides refuses a path that is one of the files.
+func besides(path, why string, files ...string) error {
+	for _, f := range files {
+		if f != "" && f != "-" && sameFile(path, f) {
+			return at(path, usageError(why))
+		}
+	}
+	return nil
+}
+
 // isFolder finds out whether files can be put there.
 func isFolder(dir string) error {
 	if info, err := os.Stat(dir); err != nil {
@@ -105,6 +116,12 @@ func pathReason(err error) error {
 		return p.Err
 	}
 	return err
+}
+
+// isThere reports whether there is a file, or anything else.
+func isThere(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // sameFile reports whether two paths are one file, or would be.

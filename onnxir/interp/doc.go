@@ -15,6 +15,6 @@
 //
 // Reading order: value.go (what flows), call.go (what an operator may do),
 // move.go (movement, the same for all domains), machine.go (running a graph),
-// table.go (the operators), one op_*.go an operator or family, then the
+// operators.go (which there are), one op_*.go an operator or family, then the
 // domains tags.go and hashes.go.
 package interp
