@@ -13,6 +13,7 @@ func (f *finder) dropBeside() {
 	if len(f.given) == len(f.groups) {
 		return
 	}
+	f.levelsLike()
 	told, paired, single := false, false, false
 	for _, g := range f.groups {
 		switch {
@@ -35,6 +36,36 @@ func (f *finder) dropBeside() {
 		f.assumeOthers(g)
 		return true
 	})
+}
+
+// levelsLike counts the anchors of a map that does not say how many it has, such as
+// one of a level with a single one, where it has the columns that each anchor has on
+// the other levels.
+func (f *finder) levelsLike() {
+	columns := 0
+	grids := map[[2]int]bool{}
+	for _, g := range f.groups {
+		if g.sets == nil {
+			continue
+		}
+		grids[[2]int{g.height, g.width}] = true
+		n := g.heads[0].shape[1] / max(len(g.sets), 1)
+		if len(g.heads) > 1 || columns > 0 && n != columns {
+			return
+		}
+		columns = n
+	}
+	if columns < 5 {
+		return
+	}
+	for _, g := range f.groups {
+		if g.sets != nil || len(g.heads) > 1 || grids[[2]int{g.height, g.width}] || g.heads[0].shape[1]%columns != 0 {
+			continue
+		}
+		n := g.heads[0].shape[1] / columns
+		g.sets = make([]uint32, n)
+		f.assumed = append(f.assumed, fmt.Sprintf("a map of %d channels at %dx%d positions has %s, of as many columns as on the other levels", g.heads[0].shape[1], g.height, g.width, count(n, "anchor")))
+	}
 }
 
 // assumeOthers notes that convolutions are no head.
