@@ -73,7 +73,7 @@ func (r *restriction) gatherBehind(ctx context.Context, n *onnxir.Node) error {
 			if err := r.intoRows(ctx, rows, old.Shape[a]); err != nil {
 				return fmt.Errorf("table %q is gathered along axis %d: %w", data.Name, a, err)
 			}
-			if slices.Equal(rows.from, rows.to) {
+			if slices.Equal(rows.from, rows.to) && !r.changed(data) {
 				continue
 			}
 			list, ok := rows.list(old.Shape[a])
