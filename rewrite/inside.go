@@ -9,10 +9,12 @@ import (
 )
 
 // countsInside refuses a node whose nested graphs (a Loop's over images, an If's)
-// read rows of which some go, and count those rows by a constant or gather by
-// them from a table that has an entry for each: nested graphs stay as they are.
+// read rows of which some go, and count those rows by a constant, gather by
+// them from a table that has an entry for each, or pad numbers of rows with
+// constants that name other rows then: nested graphs stay as they are.
 func (r *restriction) countsInside(n *onnxir.Node) error {
 	var was, is []int64 // how many rows there were, and are, along axes that lost some
+	first := true       // row 0 stays
 	for v := range n.Reads() {
 		x := r.old[v]
 		if slices.Contains(n.Inputs, v) || x == nil {
@@ -21,6 +23,7 @@ func (r *restriction) countsInside(n *onnxir.Node) error {
 		for a, size := range x.Shape {
 			if list := r.keep[v].axis(a); list != nil {
 				was, is = append(was, int64(size)), append(is, int64(len(list)))
+				first = first && len(list) > 0 && list[0] == 0
 			}
 		}
 	}
@@ -41,7 +44,15 @@ func (r *restriction) countsInside(n *onnxir.Node) error {
 		}
 		return slices.ContainsFunc(append(shape[:len(shape):len(shape)], listOf(v)...), func(e int64) bool { return slices.Contains(was, e) })
 	}
+	padded := map[*onnxir.Value]bool{}
 	return eachInside(n, func(inner *onnxir.Node) error {
+		switch {
+		case inner.Is("Pad") && !first || inner.Is("Concat") && pads(inner, first) ||
+			slices.Contains([]string{"Slice", "Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape"}, inner.OpType) && padded[inner.In(0)]:
+			padded[inner.Out(0)] = true
+		case (inner.Is("Gather") || inner.Is("GatherElements") || inner.Is("GatherND")) && padded[inner.In(1)]:
+			return fmt.Errorf("%q gathers by numbers that are padded with constants inside the graph of the node", inner.Label())
+		}
 		for v := range inner.Reads() {
 			if counts(v) {
 				return fmt.Errorf("%q counts rows inside the graph of the node", v.Name)
@@ -54,6 +65,28 @@ func (r *restriction) countsInside(n *onnxir.Node) error {
 		}
 		return nil
 	})
+}
+
+// pads reports whether a Concat of lists puts constants beside what is computed; but
+// for zeros, where those name what they did.
+func pads(n *onnxir.Node, zeros bool) bool {
+	constant, computed := false, false
+	for _, v := range n.Inputs {
+		if t := constantOf(v); t != nil {
+			if len(t.Dims) != 1 || t.DType != onnxir.Int64 && t.DType != onnxir.Int32 {
+				continue
+			}
+			x, err := interp.Constant(t)
+			if err != nil {
+				continue
+			}
+			list, err := x.Ints()
+			constant = constant || err != nil || !zeros || slices.ContainsFunc(list, func(i int64) bool { return i != 0 })
+		} else {
+			computed = true
+		}
+	}
+	return constant && computed
 }
 
 // eachInside calls f for the nodes of n's nested graphs, however deep.
